@@ -1,0 +1,36 @@
+.PHONY: help setup demo test bench lint clean
+PY := .venv/bin/python
+# Several libraries start a thread pool each; on small machines they fight.
+export OMP_NUM_THREADS ?= 2
+
+help:
+	@echo "make demo    six personas, spoken questions, spoken answers (sets itself up)"
+	@echo "make test    lint, types and all tests (sets itself up)"
+	@echo "make bench   prefix reuse, ours beside llama-server (sets itself up)"
+	@echo "make setup   only the set-up, in .venv"
+
+setup:
+	@python3 scripts/setup.py run
+
+demo:
+	@python3 scripts/setup.py run
+	$(PY) -m sensorium demo --out out
+
+test:
+	@python3 scripts/setup.py test
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) -m pytest
+
+bench:
+	@python3 scripts/setup.py test
+	$(PY) -m sensorium bench prefix --personas 6
+	$(PY) -m sensorium bench prefix --personas 14
+
+lint:
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+clean:
+	rm -rf .venv out .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""Programs that measure: a table for people, then one JSON line."""

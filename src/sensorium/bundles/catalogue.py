@@ -1,0 +1,77 @@
+"""Finds a bundle folder and reads its bundle.toml. Loads no model."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sensorium.errors import BundleError, NotFound
+
+SHIPPED = Path(__file__).parent
+
+
+class BundleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One file of a bundle. An empty `sha256` is not checked (a bundle under construction)."""
+
+    path: str
+    sha256: str = ""
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    audio_in: bool = False
+    image_in: bool = False
+    audio_out: bool = False
+    tools: bool = False
+
+
+class Bundle(msgspec.Struct, frozen=True, kw_only=True):
+    """bundle.toml as read, and where it was. `prompt` is checked where it is used (prompting/format.py)."""
+
+    name: str
+    version: str
+    licence: str
+    source: str
+    context_tokens: int
+    prompt: dict[str, Any]
+    files: dict[str, BundleFile]
+    capabilities: Capabilities = msgspec.field(default_factory=Capabilities)
+    training: dict[str, Any] = msgspec.field(default_factory=dict)
+    folder: str = ""
+
+    def file(self, role: str) -> Path:
+        """The checked path of "mind", "ear", ... Raises BundleError when absent or altered."""
+        if role not in self.files:
+            raise BundleError(f"bundle {self.name} has no {role}")
+        entry = self.files[role]
+        folder = Path(self.folder).resolve()
+        path = (folder / entry.path).resolve()
+        if not path.is_relative_to(folder):
+            raise BundleError(f"bundle {self.name}: {entry.path} points outside its folder")
+        if not path.is_file():
+            raise BundleError(f"bundle {self.name}: {path} is missing", remedy="install the bundle again")
+        if entry.sha256 and _sha256(path) != entry.sha256:
+            raise BundleError(f"bundle {self.name}: {path} was altered (sha256 differs)")
+        return path
+
+
+def find(name_or_folder: str) -> Bundle:
+    """A shipped bundle by name, or any folder with a bundle.toml. Raises NotFound or BundleError."""
+    folder = Path(name_or_folder)
+    if not (folder / "bundle.toml").is_file():
+        folder = SHIPPED / name_or_folder
+    if not (folder / "bundle.toml").is_file():
+        known = [p.parent.name for p in SHIPPED.glob("*/bundle.toml")]
+        raise NotFound.named("bundle", name_or_folder, known)
+    try:
+        bundle = msgspec.toml.decode((folder / "bundle.toml").read_bytes(), type=Bundle)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as e:
+        raise BundleError(f"{folder / 'bundle.toml'}: {e}") from e
+    return msgspec.structs.replace(bundle, folder=str(folder))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

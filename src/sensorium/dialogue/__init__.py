@@ -1,0 +1,1 @@
+"""Who speaks when. Pure state machines: no I/O, no clock of its own."""

@@ -1,0 +1,1 @@
+"""The asyncio process: rooms, turns, links to the workers. Never loads a model."""

@@ -1,0 +1,1 @@
+"""From sound to words: voice activity, the streaming encoder, and the speech-to-text bridges."""

@@ -1,0 +1,101 @@
+"""The narrow protocol between the scheduler and whatever computes.
+
+A backend is KV memory seen as numbered sequences. It decides nothing: it never evicts, never trims, never
+picks a sequence. One compute thread calls it. Forking and dropping whole sequences is all that it offers,
+so that hybrid and recurrent models, whose state cannot be cut at a position, need no second path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from sensorium.request import AdapterUse, Sampling
+
+
+class ModelInfo(NamedTuple):
+    """Facts of a loaded model.
+
+    `max_sequences` counts every sequence id that may hold tokens at once; `context_cells` is the KV memory
+    that all of them share. `fingerprint` names model and KV type in prefix keys.
+    """
+
+    name: str
+    fingerprint: str
+    vocab_size: int
+    context_cells: int
+    max_sequences: int
+    train_context_tokens: int
+    end_tokens: frozenset[int]
+    recurrent: bool
+
+
+class Span(NamedTuple):
+    """Tokens to append to one sequence at `position`. Only the last token's logits are kept, if asked."""
+
+    sequence: int
+    position: int
+    tokens: Sequence[int]
+    wants_logits: bool
+
+
+class Sampler(Protocol):
+    """The sampling state of one reply (penalties, seed, grammar)."""
+
+    def accept(self, token: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Backend(Protocol):
+    info: ModelInfo
+
+    def tokenize(self, text: str) -> list[int]:
+        """Plain text, never special tokens, nothing added."""
+        ...
+
+    def special(self, text: str) -> int:
+        """The id of the special token written exactly so. Raises BundleError when there is none."""
+        ...
+
+    def piece(self, token: int) -> tuple[bytes, bool]:
+        """The token's bytes (maybe part of a character) and whether it is a special token."""
+        ...
+
+    def decode(self, spans: Sequence[Span], adapters: Sequence[AdapterUse]) -> None:
+        """Computes all spans in one batch under one adapter set. Raises ContextFull without side effects
+        when cells run out, WorkerFailed when the library reports anything else."""
+        ...
+
+    def sample(self, sequence: int, sampler: Sampler) -> int:
+        """Draws from the logits that the last `decode` left for `sequence`, and accepts the token."""
+        ...
+
+    def logits(self, sequence: int) -> Sequence[float]:
+        """float32 (vocab_size,) of the last `decode` for `sequence`; for scoring and for tests."""
+        ...
+
+    def sampler(self, sampling: Sampling) -> Sampler:
+        """Raises BadInput when the grammar does not parse."""
+        ...
+
+    def fork(self, source: int, target: int) -> None:
+        """`target` (empty) becomes a copy of `source` that shares its cells."""
+        ...
+
+    def drop(self, sequence: int) -> None:
+        """Empties a sequence; its unshared cells become free."""
+        ...
+
+    def load_adapter(self, adapter_id: str, path: Path) -> int:
+        """Checks, then loads a GGUF LoRA; bytes of memory it took. Raises AdapterError."""
+        ...
+
+    def unload_adapter(self, adapter_id: str) -> None: ...
+
+    def memory_bytes(self) -> dict[str, int]:
+        """By kind: weights, kv, adapters, compute."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,84 @@
+"""How a bundle wants its prompt written: which tokens frame what, and in which form words come.
+
+A format is data (the `[prompt]` table of bundle.toml) that the llm worker reports when it is ready, so the
+front never reads a model. Knows nothing of sources or tiers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from sensorium.errors import BundleError
+from sensorium.request import Part
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What stands round a text: `open` [name `middle`] text `close`. `named` decides on the name."""
+
+    open: tuple[str, ...] = ()
+    middle: tuple[str, ...] = ()
+    close: tuple[str, ...] = ()
+    named: bool = False
+
+
+class PromptFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One frame for each kind of content. A string listed in `special_tokens` is that token; any other
+    string of a frame is plain text.
+
+    `text_form` "spoken" means lower-case words without punctuation, numbers as words (nano); "written"
+    leaves text as it is. `prose` false leaves out free descriptions (a closed world cannot read them).
+    `silent` is the token by which the model declines to answer, or "".
+    """
+
+    special_tokens: tuple[str, ...]
+    begin: tuple[str, ...] = ()
+    rules: Frame
+    tools: Frame
+    recipe: Frame
+    identity: Frame
+    person: Frame
+    persona: Frame
+    self_: Frame = msgspec.field(name="self")
+    event: Frame
+    memory: Frame
+    percept: Frame
+    time: Frame
+    silent: str = ""
+    text_form: str = "written"
+    prose: bool = True
+    rules_text: str
+    recipe_text: str = ""
+
+    def parts(self, strings: Iterable[str]) -> tuple[Part, ...]:
+        special = set(self.special_tokens)
+        return tuple(Part(s, s in special) for s in strings if s)
+
+    def framed(self, frame: Frame, text: str, name: str = "") -> tuple[Part, ...]:
+        """The frame round `text`; adjacent pieces stay separate parts, each tokenized alone."""
+        head = (*frame.open, *((name, *frame.middle) if frame.named else ()))
+        return (*self._named_parts(head, name), *self._text(text), *self.parts(frame.close))
+
+    def reply_open(self) -> tuple[Part, ...]:
+        """What the prompt ends with, so that the model speaks next: the opening of its own entry."""
+        return self.parts(self.self_.open)
+
+    def _named_parts(self, strings: tuple[str, ...], name: str) -> tuple[Part, ...]:
+        # A person who calls himself "<|end|>" stays plain text.
+        special = set(self.special_tokens)
+        return tuple(Part(s, s in special and s != name) for s in strings if s)
+
+    def _text(self, text: str) -> tuple[Part, ...]:
+        return (Part(text),) if text else ()
+
+
+def from_bundle(table: object) -> PromptFormat:
+    """Checks the `[prompt]` table. Raises BundleError naming the field."""
+    try:
+        prompt_format = msgspec.convert(table, PromptFormat)
+    except msgspec.ValidationError as e:
+        raise BundleError(f"bundle.toml [prompt]: {e}") from e
+    if prompt_format.text_form not in ("spoken", "written"):
+        raise BundleError(f"bundle.toml [prompt]: text_form is {prompt_format.text_form!r}")
+    return prompt_format

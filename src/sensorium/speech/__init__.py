@@ -1,0 +1,1 @@
+"""From words to sound: phrases, and the text-to-speech bridge."""

@@ -1,0 +1,1 @@
+"""The SQLite file: personas, recipes, rooms, messages, media, memories, turns."""

@@ -1,0 +1,246 @@
+"""Every message of the house, named by its receiver's side, with its direction.
+
+The front is in the middle of a star; a worker talks to nobody else. Raw payloads (PCM) ride behind a record
+and are never inside it. `turn_id` and `stream_id` only grow. Times are machine-wide monotonic seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sensorium.persona import Voice
+from sensorium.request import AdapterUse, Prompt, Sampling, Usage
+
+# (name, start_s, end_s) as measured in the worker.
+StageTuple = tuple[str, float, float]
+
+
+class Record(msgspec.Struct, frozen=True, tag=True):
+    """Base only in the sense of msgspec's tagged unions."""
+
+
+# -- front -> any worker ---------------------------------------------------------------------------------
+
+
+class Ping(Record):
+    nonce: int
+
+
+class Inspect(Record):
+    """Asks for `Stats` with the same nonce."""
+
+    nonce: int
+
+
+class Stop(Record):
+    """Finish what is under way, then exit with 0."""
+
+
+# -- any worker -> front ---------------------------------------------------------------------------------
+
+
+class Ready(Record):
+    """Sent once, after warm-up. `facts` are found at start, e.g. model, sequences, context_tokens."""
+
+    worker: str
+    warm_s: float
+    facts: dict[str, Any]
+
+
+class Pong(Record):
+    nonce: int
+
+
+class Stats(Record):
+    nonce: int
+    values: dict[str, Any]
+
+
+class Failed(Record):
+    """One turn or stream failed; the worker lives on. turn_id 0: the worker as a whole."""
+
+    turn_id: int
+    code: str
+    message: str
+    remedy: str = ""
+
+
+# -- front -> llm ----------------------------------------------------------------------------------------
+
+
+class Generate(Record):
+    turn_id: int
+    prompt: Prompt
+    sampling: Sampling
+    max_tokens: int
+    adapters: tuple[AdapterUse, ...] = ()
+
+
+class Settle(Record):
+    """Prefill this stable prompt (no VOLATILE) in the background, at the lowest urgency."""
+
+    prompt: Prompt
+    adapters: tuple[AdapterUse, ...] = ()
+
+
+class LoadAdapter(Record):
+    adapter_id: str
+    path: str
+
+
+class Cancel(Record):
+    """To llm and speech: stop this turn within one step. Answered by `Finished` or `Spoken` as usual."""
+
+    turn_id: int
+
+
+# -- llm -> front ----------------------------------------------------------------------------------------
+
+
+class Began(Record):
+    """The prompt is in memory and the first token is about to be sampled."""
+
+    turn_id: int
+    usage: Usage
+
+
+class Said(Record):
+    """A piece of the reply, in order; complete UTF-8. `special` pieces are control tokens, e.g. silence."""
+
+    turn_id: int
+    text: str
+    special: bool = False
+
+
+class Finished(Record):
+    """reason: "end", "length" or "cancelled"."""
+
+    turn_id: int
+    reason: str
+    usage: Usage
+    stages: tuple[StageTuple, ...] = ()
+
+
+class Settled(Record):
+    persona_id: str
+    processed_tokens: int
+
+
+class AdapterLoaded(Record):
+    adapter_id: str
+    num_bytes: int
+
+
+# -- front -> hearing ------------------------------------------------------------------------------------
+
+
+class OpenEar(Record):
+    """Starts a stream of mono s16le PCM at any rate from 8000 to 96000 Hz."""
+
+    stream_id: int
+    sample_rate_hz: int
+
+
+class Hear(Record):
+    """Payload: mono s16le PCM, at most one second."""
+
+    stream_id: int
+
+
+class CloseEar(Record):
+    """No more audio will come; the rest is recognised and `EarClosed` follows."""
+
+    stream_id: int
+
+
+# -- hearing -> front: sample positions count at 16 kHz from the stream's start ----------------------------
+
+
+class SpeechStarted(Record):
+    stream_id: int
+    at_sample: int
+
+
+class Words(Record):
+    """What was heard since `SpeechStarted`; replaces the previous `Words` of the same utterance."""
+
+    stream_id: int
+    text: str
+    until_sample: int
+    stages: tuple[StageTuple, ...] = ()
+
+
+class SpeechPaused(Record):
+    """No speech for `silence_ms`. Repeats as the silence grows. `p_end`: is the sentence finished?"""
+
+    stream_id: int
+    at_sample: int
+    silence_ms: int
+    p_end: float
+
+
+class SpeechResumed(Record):
+    stream_id: int
+    at_sample: int
+
+
+class EarClosed(Record):
+    stream_id: int
+
+
+# -- front -> speech -------------------------------------------------------------------------------------
+
+
+class Speak(Record):
+    """Opens a turn's mouth."""
+
+    turn_id: int
+    voice: Voice
+
+
+class Say(Record):
+    """More words of the turn, as they are decoded."""
+
+    turn_id: int
+    text: str
+
+
+class SayEnd(Record):
+    turn_id: int
+
+
+# -- speech -> front -------------------------------------------------------------------------------------
+
+
+class Sound(Record):
+    """Payload: mono s16le PCM."""
+
+    turn_id: int
+    sample_rate_hz: int
+
+
+class PhraseSpoken(Record):
+    """Which words lie in which samples of the turn's audio; what a barge-in truncates by."""
+
+    turn_id: int
+    text: str
+    start_sample: int
+    end_sample: int
+    stages: tuple[StageTuple, ...] = ()
+
+
+class Spoken(Record):
+    """All of the turn's audio has been sent (or the turn was cancelled)."""
+
+    turn_id: int
+    num_samples: int
+
+
+ToLlm = Ping | Inspect | Stop | Generate | Settle | LoadAdapter | Cancel
+FromLlm = Ready | Pong | Stats | Failed | Began | Said | Finished | Settled | AdapterLoaded
+ToHearing = Ping | Inspect | Stop | OpenEar | Hear | CloseEar
+FromHearing = Ready | Pong | Stats | Failed | SpeechStarted | Words | SpeechPaused | SpeechResumed | EarClosed
+ToSpeech = Ping | Inspect | Stop | Speak | Say | SayEnd | Cancel
+FromSpeech = Ready | Pong | Stats | Failed | Sound | PhraseSpoken | Spoken

@@ -1,0 +1,1 @@
+"""One process each: socket, loop, dispatch; no decisions."""

@@ -30,7 +30,8 @@ def main() -> int:
     if purpose not in EXTRAS:
         print(f"usage: setup.py [{'|'.join(EXTRAS)}]", file=sys.stderr)
         return 2
-    if sys.version_info < (3, 11):
+    # Runs under whatever python3 is there.
+    if sys.version_info < (3, 11):  # noqa: UP036
         print("Sensorium needs Python 3.11 or newer; this is " + platform.python_version(), file=sys.stderr)
         return 2
     wanted = hashlib.sha256(

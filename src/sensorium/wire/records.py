@@ -17,7 +17,7 @@ from sensorium.request import AdapterUse, Prompt, Sampling, Usage
 StageTuple = tuple[str, float, float]
 
 
-class Record(msgspec.Struct, frozen=True, tag=True):
+class Record(msgspec.Struct, tag=True):
     """Base only in the sense of msgspec's tagged unions."""
 
 

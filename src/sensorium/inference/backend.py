@@ -18,7 +18,8 @@ class ModelInfo(NamedTuple):
     """Facts of a loaded model.
 
     `max_sequences` counts every sequence id that may hold tokens at once; `context_cells` is the KV memory
-    that all of them share. `fingerprint` names model and KV type in prefix keys.
+    that all of them share. `fingerprint` names model and KV type in prefix keys. A `decode` takes at most
+    `max_batch_tokens`.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ModelInfo(NamedTuple):
     train_context_tokens: int
     end_tokens: frozenset[int]
     recurrent: bool
+    max_batch_tokens: int = 512
 
 
 class Span(NamedTuple):
@@ -43,7 +45,9 @@ class Span(NamedTuple):
 class Sampler(Protocol):
     """The sampling state of one reply (penalties, seed, grammar)."""
 
-    def accept(self, token: int) -> None: ...
+    def accept(self, token: int) -> None:
+        """Shows it a token of the prompt, for the penalties. `Backend.sample` accepts what it draws."""
+        ...
 
     def close(self) -> None: ...
 

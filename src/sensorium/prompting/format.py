@@ -56,21 +56,20 @@ class PromptFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return tuple(Part(s, s in special) for s in strings if s)
 
     def framed(self, frame: Frame, text: str, name: str = "") -> tuple[Part, ...]:
-        """The frame round `text`; adjacent pieces stay separate parts, each tokenized alone."""
-        head = (*frame.open, *((name, *frame.middle) if frame.named else ()))
-        return (*self._named_parts(head, name), *self._text(text), *self.parts(frame.close))
+        """The frame round `text`; adjacent pieces stay separate parts, each tokenized alone.
+
+        `text` and `name` come from outside and stay plain text, whatever they spell.
+        """
+        named = (*_plain(name), *self.parts(frame.middle)) if frame.named else ()
+        return (*self.parts(frame.open), *named, *_plain(text), *self.parts(frame.close))
 
     def reply_open(self) -> tuple[Part, ...]:
         """What the prompt ends with, so that the model speaks next: the opening of its own entry."""
         return self.parts(self.self_.open)
 
-    def _named_parts(self, strings: tuple[str, ...], name: str) -> tuple[Part, ...]:
-        # A person who calls himself "<|end|>" stays plain text.
-        special = set(self.special_tokens)
-        return tuple(Part(s, s in special and s != name) for s in strings if s)
 
-    def _text(self, text: str) -> tuple[Part, ...]:
-        return (Part(text),) if text else ()
+def _plain(text: str) -> tuple[Part, ...]:
+    return (Part(text),) if text else ()
 
 
 def from_bundle(table: object) -> PromptFormat:
@@ -81,4 +80,6 @@ def from_bundle(table: object) -> PromptFormat:
         raise BundleError(f"bundle.toml [prompt]: {e}") from e
     if prompt_format.text_form not in ("spoken", "written"):
         raise BundleError(f"bundle.toml [prompt]: text_form is {prompt_format.text_form!r}")
+    if prompt_format.silent and prompt_format.silent not in prompt_format.special_tokens:
+        raise BundleError(f"bundle.toml [prompt]: silent {prompt_format.silent!r} is no special token")
     return prompt_format

@@ -100,10 +100,14 @@ class Cancel(Record):
 
 
 class Began(Record):
-    """The prompt is in memory and the first token is about to be sampled."""
+    """The prompt is in memory and the first token is about to be sampled.
+
+    `block_tokens` counts the tokens of each of the prompt's blocks, in order; empty from a remote server.
+    """
 
     turn_id: int
     usage: Usage
+    block_tokens: tuple[int, ...] = ()
 
 
 class Said(Record):

@@ -1,0 +1,80 @@
+"""`sensorium`: the list of commands, each loaded only when it is used, and what a wrong command line gets."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, UnknownCommandError
+
+from sensorium import __version__
+from sensorium.cli.output import INTERRUPTED, show_error
+from sensorium.errors import BadInput, MissingExtra, NotFound, SensoriumError
+
+# Name, where it is, and its line in `sensorium --help` (given here so that help imports none of them).
+COMMANDS = (
+    ("demo", "sensorium.cli.demo:demo", "Six personas, spoken questions, spoken answers."),
+    ("ask", "sensorium.cli.ask:ask", "One turn: ask a persona by voice or in words."),
+    ("chat", "sensorium.cli.chat:chat", "Talk with the personas in the terminal."),
+    ("persona", "sensorium.cli.persona:app", "List, show, add, edit, remove, export and import personas."),
+    ("room", "sensorium.cli.room:app", "List, show, create and remove rooms; join, leave, history."),
+    (
+        "explain",
+        "sensorium.cli.explain:explain",
+        "Why a persona's last two prompts differ, and what it cost.",
+    ),
+    ("stats", "sensorium.cli.stats:stats", "Memory by process and kind, hit rates, parked prefixes."),
+    ("doctor", "sensorium.cli.doctor:doctor", "What is installed, what is missing, what to do."),
+    ("bench", "sensorium.cli.bench:app", "Measure prefix reuse against a cold start and llama-server."),
+)
+
+app = App(
+    name="sensorium",
+    version=__version__,
+    help="AI personas that see, hear and speak with people in one room, in real time, on one machine.\n\n"
+    "Start with: sensorium demo --out out",
+    help_format="plaintext",
+    suppress_keyboard_interrupt=False,
+)
+for _name, _path, _help in COMMANDS:
+    app.command(_path, name=_name, help=_help)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script. Always ends in SystemExit, or in the traceback of a bug."""
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(tokens, exit_on_error=False, print_error=False, verbose=False)
+    except CycloptsError as e:
+        raise SystemExit(show_error(_refusal(e), "--json" in tokens)) from e
+    except ImportError as e:
+        if (missing := _not_installed(e)) is None:
+            raise
+        raise SystemExit(show_error(missing, "--json" in tokens)) from e
+    except KeyboardInterrupt as e:
+        sys.stderr.write("\n")
+        raise SystemExit(INTERRUPTED) from e
+    except BrokenPipeError as e:
+        # The reader (`| head`) has seen enough. Keeps Python from complaining when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from e
+
+
+def _refusal(error: CycloptsError) -> SensoriumError:
+    """A wrong command line in our words: one line and the next step."""
+    if isinstance(error, UnknownCommandError) and error.unused_tokens:
+        known = [name for name in (error.app or app) if not name.startswith("-")]
+        return NotFound.named("command", error.unused_tokens[0], known)
+    help_line = " ".join(["sensorium", *(error.command_chain or ()), "--help"])
+    return BadInput(" ".join(str(error).split()).rstrip("."), remedy=f"see: {help_line}")
+
+
+def _not_installed(error: ImportError) -> SensoriumError | None:
+    """A package that is absent, in words; None when the import failed for another reason (a bug of ours)."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ModuleNotFoundError):
+        cause = cause.__cause__
+    if cause is None or cause.name is None:
+        return None
+    return MissingExtra(f"{cause.name} is not installed", remedy="see: sensorium doctor")

@@ -1,0 +1,131 @@
+"""Whom do these words address? Names among words, as an ear may have misheard them.
+
+Pure text. Knows nothing of rooms or turns: `floor` decides what follows from an address.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+
+
+def words_of(text: str) -> list[str]:
+    return [w.lower() for w in _WORD.findall(text)]
+
+
+# What people say before they call somebody by name.
+_OPENERS = frozenset(
+    words_of("""
+    hey hello hi ok okay so and but well oh yes no now please thanks thank you good morning evening
+    afternoon night dear tell me excuse sorry then
+    """)
+)
+# A name behind one of these is spoken about, not to: "do you know maya", "my cat is called maya".
+_ABOUT = frozenset(
+    words_of("""
+    about does did is was are were has had called named with and or for of than to from know knows like
+    likes meet met see saw ask asked by near am
+    """)
+)
+# Real words that lie within one letter of some name: never taken for a misheard one.
+_NOT_NAMES = frozenset(
+    words_of("""
+    a am an and any are as ask at ball be big bird blue bye by call can cat car cold come day did do dog eat
+    else eye far few find five four fox get give go good green had has hat have he hear hello help her here
+    hey hi him his hot how i in is it its job know last late left let like line long look lot love made main
+    make man many mark may me mean mine more much must my name need new nice nine no none nor not note now
+    of off old on one open or our out own pet play please red room said sam say see seven she show sing six
+    so some song soon still sun talk tell ten than that the them then there they thing think this three time
+    to today told too tree two up us very walk want warm was water way we week well were what when where who
+    why will wind with word work yes yet you your
+    """)
+)
+
+
+ABOUT_RANK = 5
+
+
+class Named(NamedTuple):
+    """`at`: place in the list of names. `rank`: 0 is the strongest address, ABOUT_RANK a mere mention."""
+
+    at: int
+    rank: int
+
+
+def addressed(text: str, names: Sequence[str]) -> Named | None:
+    """The name that `text` calls: at its start, else at its end, else anywhere, exact before misheard.
+
+    A name that is only spoken about counts last. None when no name is there, or two are as likely.
+    """
+    words = words_of(text)
+    found: list[Named] = []
+    for index, name in enumerate(names):
+        parts = words_of(name)
+        ranks = [r for at in range(len(words)) if (r := _rank(words, at, parts)) is not None]
+        if parts and ranks:
+            found.append(Named(index, min(ranks)))
+    found.sort(key=lambda n: n.rank)
+    if not found or (len(found) > 1 and found[0].rank == found[1].rank):
+        return _first_called(words, names, found)
+    return found[0]
+
+
+def _first_called(words: list[str], names: Sequence[str], found: list[Named]) -> Named | None:
+    """Two names in the same kind of place: "maya and theo, ..." calls the first one, if it is exact."""
+    if not found:
+        return None
+    tied = [n for n in found if n.rank == found[0].rank and words_of(names[n.at])[0] in words]
+    return min(tied, key=lambda n: words.index(words_of(names[n.at])[0]), default=None)
+
+
+def _rank(words: list[str], at: int, parts: list[str]) -> int | None:
+    if not parts or at + len(parts) > len(words):
+        return None
+    heard = words[at : at + len(parts)]
+    exact = heard == parts
+    starts = all(w in _OPENERS for w in words[:at])
+    ends = at + len(parts) == len(words)
+    about = at > 0 and words[at - 1] in _ABOUT
+    if exact:
+        if about:
+            return ABOUT_RANK
+        return 0 if starts else 1 if ends else 2
+    # A misheard name is believed only where a name would be called out.
+    if (starts or (ends and not about)) and all(map(sounds_like, heard, parts)):
+        return 3 if starts else 4
+    return None
+
+
+def sounds_like(heard: str, name: str) -> bool:
+    """Could `heard` be the ear's spelling of `name`? Same first letter, few letters apart, no common word."""
+    if heard == name:
+        return True
+    if heard in _NOT_NAMES or len(heard) < 3 or len(name) < 3 or heard[0] != name[0]:
+        return False
+    if _skeleton(heard) == _skeleton(name) and len(_skeleton(name)) >= 2:
+        return abs(len(heard) - len(name)) <= 2
+    return distance(heard, name) <= (2 if len(name) >= 7 else 1)
+
+
+def distance(a: str, b: str) -> int:
+    """Letters to insert, delete, replace or swap with a neighbour (optimal string alignment)."""
+    before: list[int] = []
+    previous = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        row = [i]
+        for j, y in enumerate(b, 1):
+            cost = min(previous[j] + 1, row[j - 1] + 1, previous[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before, previous = previous, row
+    return previous[-1]
+
+
+def _skeleton(word: str) -> str:
+    """The consonants, doubled ones once: what stays when vowels are misheard."""
+    kept = [c for c in word if c not in "aeiouh"]
+    return "".join(c for i, c in enumerate(kept) if i == 0 or kept[i - 1] != c)

@@ -1,0 +1,126 @@
+"""From a stream of sound to what was said and when it ended. Knows nothing of who will answer.
+
+Sound comes as an async iterator of mono s16le pieces: a file at once, a file at the speed of speech, or later
+a microphone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import NamedTuple
+
+from sensorium.clock import Clock
+from sensorium.dialogue.endpointing import Endpointing
+from sensorium.dialogue.turn_taking import Reply, Tick, TurnTaker, Wait
+from sensorium.front.links import EarEvent, EarStream, HearingLink
+from sensorium.trace import Stage
+from sensorium.wire.records import Words
+
+EAR_RATE_HZ = 16_000
+PIECE_S = 0.02
+
+
+class Utterance(NamedTuple):
+    """`last_speech_s`: when the last sample of speech was sent to the ear. `decided_s`: when it was clear
+    that the person has finished. Both monotonic. `text` is "" when no words were understood."""
+
+    text: str
+    last_speech_s: float
+    decided_s: float
+    stages: tuple[Stage, ...] = ()
+
+
+class SentLog:
+    """When each sample of a stream left the front."""
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        self._sample_rate_hz = sample_rate_hz
+        self._ends: list[int] = []
+        self._times_s: list[float] = []
+
+    def add(self, num_samples: int, now_s: float) -> None:
+        self._ends.append((self._ends[-1] if self._ends else 0) + num_samples)
+        self._times_s.append(now_s)
+
+    def sent_s(self, ear_sample: int, default_s: float) -> float:
+        """When the ear's sample number `ear_sample` (at 16 kHz) was sent; past the end: the last one."""
+        if not self._ends:
+            return default_s
+        wanted = ear_sample * self._sample_rate_hz // EAR_RATE_HZ
+        return self._times_s[min(bisect_left(self._ends, wanted), len(self._ends) - 1)]
+
+
+async def listen(
+    hearing: HearingLink,
+    sound: AsyncIterator[bytes],
+    sample_rate_hz: int,
+    clock: Clock,
+    endpointing: Endpointing | None = None,
+) -> Utterance:
+    """Listens until the person has finished: a silence by `endpointing`, or the end of `sound`.
+
+    Raises WorkerDied, and what `sound` raises.
+    """
+    started_s = clock.now_s()
+    sent = SentLog(sample_rate_hz)
+    stages: list[Stage] = []
+    async with hearing.open(sample_rate_hz) as ear:
+        feeding = asyncio.create_task(_feed(ear, sound, sent, clock))
+        try:
+            reply = await _until_reply(ear, TurnTaker(endpointing), clock, stages)
+        finally:
+            feeding.cancel()
+            with suppress(asyncio.CancelledError):
+                await feeding
+    return Utterance(reply.text, sent.sent_s(reply.until_sample, started_s), clock.now_s(), tuple(stages))
+
+
+async def _until_reply(ear: EarStream, taker: TurnTaker, clock: Clock, stages: list[Stage]) -> Reply:
+    due_s: float | None = None
+    while True:
+        event = await _next_event(ear, None if due_s is None else max(0.0, due_s - clock.now_s()))
+        if isinstance(event, Words):
+            stages += [Stage("hearing", name, 0, start_s, end_s) for name, start_s, end_s in event.stages]
+        decision = taker.handle(event, clock.now_s())
+        if isinstance(decision, Reply):
+            return decision
+        due_s = decision.until_s if isinstance(decision, Wait) else None
+
+
+async def _next_event(ear: EarStream, timeout_s: float | None) -> EarEvent | Tick:
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await ear.next_event()
+    except TimeoutError:
+        return Tick()
+
+
+async def _feed(ear: EarStream, sound: AsyncIterator[bytes], sent: SentLog, clock: Clock) -> None:
+    try:
+        async for pcm in sound:
+            await ear.send_audio(pcm)
+            sent.add(len(pcm) // 2, clock.now_s())
+    except Exception as e:
+        ear.fail(e)
+    else:
+        ear.close()
+
+
+async def at_once(pcm: bytes, sample_rate_hz: int) -> AsyncIterator[bytes]:
+    """A recording as fast as the ear takes it, in pieces as from a microphone."""
+    step = 2 * round(sample_rate_hz * PIECE_S)
+    for at in range(0, len(pcm), step):
+        yield pcm[at : at + step]
+
+
+async def in_real_time(pcm: bytes, sample_rate_hz: int, clock: Clock) -> AsyncIterator[bytes]:
+    """A recording at the speed of speech: each piece comes when its last sample would have been spoken."""
+    started_s = clock.now_s()
+    num_samples = 0
+    async for piece in at_once(pcm, sample_rate_hz):
+        num_samples += len(piece) // 2
+        await asyncio.sleep(max(0.0, started_s + num_samples / sample_rate_hz - clock.now_s()))
+        yield piece

@@ -1,0 +1,120 @@
+"""What one turn was and what it cost: measured, then frozen. Knows nothing of how a turn is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sensorium.dialogue.transcript import SpokenReply
+from sensorium.dialogue.turn import Turn
+from sensorium.errors import SensoriumError
+from sensorium.request import Prompt, Usage
+from sensorium.trace import Stage
+
+NO_USAGE = Usage(prompt_tokens=0, cached_tokens=0, processed_tokens=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnReport:
+    """`persona` is the id of who answered, "" when nobody did; `why` is the floor's reason.
+
+    `voice_to_voice_ms`: last speech sample sent until the first reply sample was published; None without
+    voices. `silent`: nobody spoke, by choice. `error`: one line, "" when all went well; `said` is what was
+    heard until then. `pcm` is mono s16le at `sample_rate_hz`.
+    """
+
+    turn_id: int
+    persona: str
+    why: str
+    heard: str
+    said: str
+    silent: bool
+    interrupted: bool
+    error: str
+    error_code: str
+    prompt_tokens: int
+    cached_tokens: int
+    processed_tokens: int
+    settled_tokens: int
+    reply_tokens: int
+    invariant_sha256: str
+    voice_to_voice_ms: float | None
+    stages_ms: dict[str, float]
+    bridge_calls: dict[str, int]
+    pcm: bytes = field(repr=False)
+    sample_rate_hz: int
+    stages: tuple[Stage, ...] = field(repr=False)
+
+    def row(self, wav: str = "") -> dict[str, object]:
+        """The turn as one JSON object; sound is named by the file it was written to."""
+        left_out = ("pcm", "sample_rate_hz", "stages")
+        plain = {name: getattr(self, name) for name in self.__slots__ if name not in left_out}
+        return {**plain, "wav": wav}
+
+
+@dataclass(slots=True)
+class Draft:
+    """A turn under way, as its measurements come in."""
+
+    turn: Turn
+    why: str
+    started_s: float
+    last_speech_s: float | None = None
+    first_words_s: float | None = None
+    first_sound_s: float | None = None
+    prompt: Prompt | None = None
+    usage: Usage = NO_USAGE
+    silent: bool = False
+    interrupted: bool = False
+    heard_text: str = ""
+    error: SensoriumError | None = None
+    num_stt: int = 0
+    num_phrases: int = 0
+    pcm: bytearray = field(default_factory=bytearray)
+    sample_rate_hz: int = 0
+    spoken: SpokenReply = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.spoken = SpokenReply(self.turn.turn_id)
+
+    def voice_to_voice_ms(self) -> float | None:
+        if self.last_speech_s is None or self.first_sound_s is None:
+            return None
+        return (self.first_sound_s - self.last_speech_s) * 1000.0
+
+    def finish(self, stages: Iterable[Stage]) -> TurnReport:
+        stages = tuple(stages)
+        return TurnReport(
+            turn_id=self.turn.turn_id,
+            persona=self.turn.persona_id,
+            why=self.why,
+            heard=self.turn.heard,
+            said=self.heard_text,
+            silent=self.silent,
+            interrupted=self.interrupted,
+            error=self.error.one_line() if self.error is not None else "",
+            error_code=self.error.code if self.error is not None else "",
+            prompt_tokens=self.usage.prompt_tokens,
+            cached_tokens=self.usage.cached_tokens,
+            processed_tokens=self.usage.processed_tokens,
+            settled_tokens=self.usage.settled_tokens,
+            reply_tokens=self.usage.reply_tokens,
+            invariant_sha256=self.prompt.invariant_sha256() if self.prompt is not None else "",
+            voice_to_voice_ms=self.voice_to_voice_ms(),
+            stages_ms=stages_ms(stages),
+            bridge_calls={"stt": self.num_stt, "tts": self.num_phrases},
+            pcm=bytes(self.pcm),
+            sample_rate_hz=self.sample_rate_hz,
+            stages=stages,
+        )
+
+
+def stages_ms(stages: Iterable[Stage]) -> dict[str, float]:
+    """Milliseconds by "process.stage"; a stage that came again is summed, a first of something is not."""
+    summed: dict[str, float] = {}
+    for stage in stages:
+        name = stage.name if stage.name.startswith(f"{stage.process}.") else f"{stage.process}.{stage.name}"
+        if name in summed and "first" in name:
+            continue
+        summed[name] = summed.get(name, 0.0) + stage.ms
+    return {name: round(ms, 3) for name, ms in summed.items()}

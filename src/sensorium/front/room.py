@@ -1,0 +1,191 @@
+"""One room as the front keeps it: who is in it, what was said, what each persona recalls.
+
+Everything that counts is in the store first and here second. Knows nothing of models, prompts or sound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+
+from sensorium.clock import Clock
+from sensorium.dialogue import facts
+from sensorium.dialogue.floor import RoomNow, Seat
+from sensorium.dialogue.transcript import Transcript
+from sensorium.errors import NotFound
+from sensorium.history import Entry, EntryKind
+from sensorium.persona import Persona
+from sensorium.prompting import window
+from sensorium.prompting.view import View
+from sensorium.store import memories, messages, rooms
+from sensorium.store.people import Person
+from sensorium.store.store import Store
+
+# What one start of the front reads back; the prompt's window is shorter.
+_LOADED_ENTRIES = 400
+_RECALLED = 3
+
+
+class RoomState:
+    """Made by `open`. `max_chars` is how much of the conversation a prompt may hold."""
+
+    def __init__(
+        self, store: Store, room: rooms.Room, entries: list[Entry], clock: Clock, max_chars: int
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._max_chars = max_chars
+        self._transcript = Transcript(entries)
+        self.room = room
+        self.percepts: tuple[str, ...] = ()
+
+    @classmethod
+    async def open(cls, store: Store, room_id: str, clock: Clock, *, max_chars: int) -> RoomState:
+        """Raises NotFound with the nearest room."""
+        room = await asyncio.wrap_future(store.read(rooms.get, room_id))
+        entries = await asyncio.wrap_future(store.read(messages.entries, room.id, _LOADED_ENTRIES))
+        return cls(store, room, entries, clock, max_chars)
+
+    @property
+    def personas(self) -> tuple[Persona, ...]:
+        return self.room.personas
+
+    @property
+    def last_entry(self) -> Entry | None:
+        entries = self._transcript.entries
+        return entries[-1] if entries else None
+
+    def persona(self, name: str) -> Persona:
+        """By id or spoken name, whatever the case. Raises NotFound with the nearest."""
+        wanted = name.strip().lower()
+        for persona in self.personas:
+            if wanted in (persona.id, persona.name.lower()):
+                return persona
+        raise NotFound.named(f"persona in {self.room.id}", name, [p.id for p in self.personas])
+
+    def person(self, name: str) -> Person:
+        """Raises NotFound with who is here."""
+        wanted = name.strip().lower()
+        for person in self.room.people:
+            if wanted in (person.id, person.name.lower()):
+                return person
+        raise NotFound.named(f"person in {self.room.id}", name, [p.id for p in self.room.people])
+
+    def now(self, *, from_persona_id: str = "") -> RoomNow:
+        """What the floor needs to know."""
+        entries = self._transcript.entries
+        since_person = 0
+        for entry in reversed(entries):
+            if entry.kind == "person":
+                break
+            since_person += entry.kind == "persona"
+        last = next((e for e in reversed(entries) if e.kind == "persona"), None)
+        return RoomNow(
+            seats=tuple(Seat(p.id, p.name) for p in self.personas),
+            last_persona_id=last.speaker_id if last is not None else "",
+            last_spoke_s_ago=self._clock.wall_s() - last.at_s if last is not None else 0.0,
+            from_persona_id=from_persona_id,
+            num_persona_replies=since_person,
+        )
+
+    async def heard(self, person: Person, text: str, turn_id: int) -> Entry:
+        """A person's message; on disk when this returns, and only then part of the conversation."""
+        entry = await self._append("person", text, person.id, person.name, turn_id=turn_id)
+        self._transcript.append(entry)
+        return entry
+
+    async def said(
+        self, persona: Persona, text: str, turn_id: int, *, spoken: str = "", heard_samples: int = 0
+    ) -> Entry:
+        """A persona's reply, `text` being what was heard of `spoken`."""
+        entry = await self._append(
+            "persona",
+            text,
+            persona.id,
+            persona.name,
+            turn_id=turn_id,
+            spoken=spoken,
+            heard_samples=heard_samples,
+        )
+        self._transcript.append(entry)
+        return entry
+
+    async def join(self, name: str) -> None:
+        """Raises NotFound, or BadInput when it is here already or the room is full."""
+        await self._change(self._store.submit(rooms.join, self.room.id, name, at_s=self._clock.wall_s()))
+
+    async def leave(self, name: str) -> None:
+        """Raises NotFound when it is not here."""
+        await self._change(self._store.submit(rooms.leave, self.room.id, name, at_s=self._clock.wall_s()))
+
+    def history(self, *, before: Entry | None = None) -> tuple[Entry, ...]:
+        """The conversation as a prompt shows it, up to `before`."""
+        entries = self._transcript.entries
+        if before is not None:
+            entries = tuple(e for e in entries if e.id < before.id)
+        return window.recent(entries, self._max_chars)
+
+    def view(self, persona: Persona, *, newest: Entry | None = None, recalled: tuple[str, ...] = ()) -> View:
+        """All that the persona's prompt is made of, at this moment."""
+        return View(
+            persona=persona,
+            recipe=self.room.recipe,
+            room_id=self.room.id,
+            history=self.history(before=newest),
+            personas_here=tuple(p.name for p in self.personas),
+            people_here=tuple(p.name for p in self.room.people),
+            memories=recalled,
+            percepts=self.percepts,
+            wall_s=self._clock.wall_s(),
+            newest=newest,
+        )
+
+    async def recall(self, persona: Persona, words: str) -> tuple[str, ...]:
+        """What these words remind the persona of, best last, without what its prompt shows anyway."""
+        visible = {e.at_s for e in self.history()}
+        found = await asyncio.wrap_future(
+            self._store.read(memories.recall, persona.id, words, _RECALLED + len(visible))
+        )
+        kept = [m.text for m in found if m.at not in visible][:_RECALLED]
+        return tuple(reversed(kept))
+
+    async def remember(self, persona: Persona, entry: Entry) -> None:
+        """Keeps what the message states about its speaker, stamped with the message's own time."""
+        fact = facts.stated(entry.text, entry.speaker_name)
+        if fact is not None:
+            await asyncio.wrap_future(self._store.submit(memories.add, persona.id, fact, entry.at_s))
+
+    async def _append(
+        self,
+        kind: EntryKind,
+        text: str,
+        speaker_id: str,
+        speaker_name: str,
+        *,
+        turn_id: int,
+        spoken: str = "",
+        heard_samples: int = 0,
+    ) -> Entry:
+        return await asyncio.wrap_future(
+            self._store.submit(
+                messages.append,
+                self.room.id,
+                kind,
+                text,
+                at_s=self._clock.wall_s(),
+                speaker_id=speaker_id,
+                speaker_name=speaker_name,
+                turn_id=turn_id,
+                spoken=spoken,
+                heard_samples=heard_samples,
+            )
+        )
+
+    async def _change(self, changed: Future[rooms.Room]) -> None:
+        self.room = await asyncio.wrap_future(changed)
+        newest = self._transcript.entries[-1].id if len(self._transcript) else 0
+        for entry in await asyncio.wrap_future(
+            self._store.read(messages.entries, self.room.id, _LOADED_ENTRIES)
+        ):
+            if entry.id > newest:
+                self._transcript.append(entry)

@@ -1,0 +1,64 @@
+"""Brings what every persona will read next into the model's memory, in the background.
+
+One prompt at a time and the newest wish wins, so a lively conversation never piles up old prompts. Knows who
+is waiting, not what the prompts hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from sensorium.errors import SensoriumError
+from sensorium.front.links import LlmLink
+from sensorium.metrics import Counters
+from sensorium.request import Prompt
+
+
+class Settler:
+    """`compose` gives a persona's stable prompt as it stands when its time has come; None: it has left."""
+
+    def __init__(self, llm: LlmLink, compose: Callable[[str], Prompt | None], counters: Counters) -> None:
+        self._llm = llm
+        self._compose = compose
+        self._counters = counters
+        self._wanted: dict[str, None] = {}
+        self._wakes = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def want(self, persona_ids: Iterable[str]) -> None:
+        """In this order, behind whoever waits already."""
+        for persona_id in persona_ids:
+            self._wanted[persona_id] = None
+        if self._wanted:
+            self._idle.clear()
+            self._wakes.set()
+
+    async def idle(self) -> None:
+        """Returns when everything that was wanted is in memory, or has failed."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._wakes.wait()
+            while self._wanted:
+                persona_id = next(iter(self._wanted))
+                del self._wanted[persona_id]
+                await self._settle(persona_id)
+            self._wakes.clear()
+            self._idle.set()
+
+    async def _settle(self, persona_id: str) -> None:
+        prompt = self._compose(persona_id)
+        if prompt is None:
+            return
+        try:
+            processed = await self._llm.settle(prompt)
+        except SensoriumError as e:
+            # The next turn pays for it and says so in its own numbers.
+            self._counters.add("settles_failed_total", code=e.code)
+        else:
+            self._counters.add("settles_total")
+            self._counters.add("settled_tokens_total", processed)

@@ -1,0 +1,224 @@
+"""Starts worker processes, waits until they are ready, restarts those that die, and ends them all.
+
+Knows processes, sockets and logs; nothing of what a worker does. Every worker is in its own process group, so
+that Ctrl-C reaches only the front, which then decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, NamedTuple, Protocol
+
+from sensorium.clock import Clock
+from sensorium.errors import BadInput, SensoriumError, WorkerDied, WorkerFailed, from_wire
+from sensorium.front.line import Channel, Line, Message
+from sensorium.metrics import Counters
+from sensorium.wire.records import Failed, Ready, Record, Stop
+
+STOP_S = 2.0
+TERMINATE_S = 1.0
+# Deaths within this time count together; after so many the worker is left alone.
+DEATHS_WINDOW_S = 60.0
+MAX_DEATHS = 6
+_BACKOFF_S = (0.0, 0.25, 1.0, 2.0, 5.0)
+_MAX_LOG_BYTES = 2 << 20
+_TAIL_BYTES = 2_000
+
+
+class Link(Protocol):
+    """What a worker's messages are given to; see `links.py`."""
+
+    line: Line
+    incoming: object
+
+    def receive(self, record: Record, payload: bytes) -> None: ...
+
+
+class WorkerSpec(NamedTuple):
+    """`name` is the module under `sensorium.workers` unless `command` says otherwise."""
+
+    name: str
+    arguments: tuple[str, ...]
+    log_path: Path
+    ready_timeout_s: float = 120.0
+    command: tuple[str, ...] = ()
+
+    def full_command(self, fd: int) -> tuple[str, ...]:
+        start = self.command or (sys.executable, "-m", f"sensorium.workers.{self.name}")
+        return (*start, "--fd", str(fd), *self.arguments)
+
+
+class _Life(NamedTuple):
+    """One process from start to end."""
+
+    process: asyncio.subprocess.Process
+    channel: Channel
+    messages: AsyncIterator[Message]
+
+
+class Worker:
+    """One worker through all its lives. `start` once, then `serve` in a task; its cancellation ends all."""
+
+    def __init__(self, spec: WorkerSpec, link: Link, clock: Clock, counters: Counters) -> None:
+        self._spec = spec
+        self._link = link
+        self._clock = clock
+        self._counters = counters
+        self._life: _Life | None = None
+        self._deaths_s: deque[float] = deque(maxlen=MAX_DEATHS)
+
+    @property
+    def pid(self) -> int | None:
+        return self._life.process.pid if self._life is not None else None
+
+    async def start(self) -> Ready:
+        """Returns when the worker is ready.
+
+        Raises what the worker reports (BundleError, ...), or WorkerFailed with the end of its log.
+        """
+        life = await self._spawn()
+        try:
+            ready = await self._ready(life)
+        except BaseException:
+            await self._end(life, politely=False)
+            raise
+        self._life = life
+        self._link.line.up(life.channel, ready)
+        return ready
+
+    async def serve(self) -> None:
+        """Delivers messages and restarts a worker that dies. Runs until cancelled, or until it gives up."""
+        try:
+            while self._life is not None:
+                await self._deliver(self._life)
+                await self._bury(self._life)
+                await self._restart()
+        finally:
+            life, self._life = self._life, None
+            if life is not None:
+                self._link.line.down(
+                    WorkerDied(f"the {self._link.line.title} process was stopped"), for_good=True
+                )
+                await self._end(life, politely=True)
+
+    async def _spawn(self) -> _Life:
+        ours, theirs = socket.socketpair()
+        try:
+            log = await asyncio.to_thread(_open_log, self._spec.log_path)
+            with log, theirs:
+                process = await asyncio.create_subprocess_exec(
+                    *self._spec.full_command(theirs.fileno()),
+                    stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+                    pass_fds=(theirs.fileno(),), start_new_session=True,
+                )  # fmt: skip
+        except BaseException:
+            theirs.close()
+            ours.close()
+            raise
+        channel = await Channel.open(ours, self._link.incoming)
+        return _Life(process, channel, channel.messages())
+
+    async def _ready(self, life: _Life) -> Ready:
+        title = self._link.line.title
+        try:
+            async with asyncio.timeout(self._spec.ready_timeout_s):
+                async for record, _ in life.messages:
+                    if isinstance(record, Ready):
+                        return record
+                    if isinstance(record, Failed):
+                        raise from_wire(record.code, record.message, record.remedy)
+                code = await life.process.wait()
+        except TimeoutError:
+            message = f"the {title} process was not ready after {self._spec.ready_timeout_s:.0f} s"
+            raise WorkerFailed(message, remedy=await self._log_remedy()) from None
+        raise WorkerFailed(
+            f"the {title} process ended with code {code} before it was ready", remedy=await self._log_remedy()
+        )
+
+    async def _deliver(self, life: _Life) -> None:
+        try:
+            async for record, payload in life.messages:
+                self._link.receive(record, payload)
+        except BadInput as e:
+            # Nobody knows where its next message starts: its line is worth no more than a dead one's.
+            self._link.line.down(
+                WorkerFailed(f"the {self._link.line.title} process sent nonsense: {e.message}")
+            )
+
+    async def _bury(self, life: _Life) -> None:
+        line = self._link.line
+        self._deaths_s.append(self._clock.now_s())
+        self._counters.add("worker_deaths_total", worker=line.worker)
+        line.down(WorkerDied(f"the {line.title} process ended; it is being restarted", remedy="ask again"))
+        await self._end(life, politely=False)
+
+    async def _restart(self) -> None:
+        """Raises nothing: a worker that cannot come back tells so to whoever asks next."""
+        self._life = None
+        while True:
+            now_s = self._clock.now_s()
+            num_deaths = sum(now_s - at <= DEATHS_WINDOW_S for at in self._deaths_s)
+            if num_deaths >= MAX_DEATHS:
+                return self._give_up(
+                    WorkerFailed(f"the {self._link.line.title} process dies again and again")
+                )
+            await asyncio.sleep(_BACKOFF_S[min(max(num_deaths - 1, 0), len(_BACKOFF_S) - 1)])
+            try:
+                await self.start()
+            except BadInput as e:
+                return self._give_up(e)
+            except (SensoriumError, OSError):
+                self._deaths_s.append(self._clock.now_s())
+            else:
+                return None
+
+    def _give_up(self, error: SensoriumError) -> None:
+        remedy = error.remedy or f"see {self._spec.log_path}"
+        self._link.line.down(type(error)(error.message, remedy=remedy), for_good=True)
+
+    async def _end(self, life: _Life, *, politely: bool) -> None:
+        """Stop, terminate, kill; afterwards the process is reaped and its socket closed."""
+        process = life.process
+        try:
+            if politely:
+                life.channel.send(Stop())
+                await _exited(process, STOP_S)
+                if process.returncode is None:
+                    process.terminate()
+                    await _exited(process, TERMINATE_S)
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.kill()
+            await process.wait()
+            await life.channel.close()
+
+    async def _log_remedy(self) -> str:
+        tail = await asyncio.to_thread(_tail, self._spec.log_path)
+        return f"{tail}; see {self._spec.log_path}" if tail else f"see {self._spec.log_path}"
+
+
+async def _exited(process: asyncio.subprocess.Process, timeout_s: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await process.wait()
+
+
+def _open_log(path: Path) -> IO[Any]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    too_long = path.exists() and path.stat().st_size > _MAX_LOG_BYTES
+    return path.open("wb" if too_long else "ab")
+
+
+def _tail(path: Path) -> str:
+    """The last line that says something, for an error of one line."""
+    with path.open("rb") as log:
+        log.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        lines = log.read().decode(errors="replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

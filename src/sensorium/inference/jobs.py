@@ -1,0 +1,147 @@
+"""What the scheduler is asked for, what it answers, and the state of one piece of work in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple
+
+from sensorium.errors import SensoriumError
+from sensorium.inference.backend import Sampler
+from sensorium.inference.prefix_cache import AdapterKey, Parked
+from sensorium.inference.tokenizer import TextJoiner, TokenizedPrompt
+from sensorium.request import AdapterUse, Prompt, Sampling, Usage
+
+
+class Urgency(IntEnum):
+    """Who waits for it: somebody listening, somebody speaking, a draft, nobody."""
+
+    SPEAKING = 0
+    HEARING = 1
+    COMPOSING = 2
+    SETTLING = 3
+
+
+class Request(NamedTuple):
+    """`max_tokens` 0 only puts the prompt in place (settling); such a request answers with `Settled`.
+
+    `turn_id` is unique among the requests under way; of settling ones the sign is negative.
+    """
+
+    turn_id: int
+    prompt: Prompt
+    max_tokens: int = 0
+    sampling: Sampling = Sampling()
+    adapters: tuple[AdapterUse, ...] = ()
+    urgency: Urgency = Urgency.SPEAKING
+
+
+class Began(NamedTuple):
+    turn_id: int
+    usage: Usage
+
+
+class Said(NamedTuple):
+    """Complete characters, or one special token's text."""
+
+    turn_id: int
+    text: str
+    special: bool
+
+
+class Finished(NamedTuple):
+    """reason: "end", "length" or "cancelled". Stages are (name, start_s, end_s)."""
+
+    turn_id: int
+    reason: str
+    usage: Usage
+    stages: tuple[tuple[str, float, float], ...]
+
+
+class Settled(NamedTuple):
+    """The prompt of a settling request is in memory (or was cancelled, or found no room)."""
+
+    turn_id: int
+    persona_id: str
+    processed_tokens: int
+
+
+class Failed(NamedTuple):
+    turn_id: int
+    error: SensoriumError
+
+
+Event = Began | Said | Finished | Settled | Failed
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One request on its way. `sequence` is None until it is admitted.
+
+    `num_computed` tokens of prompt and reply are in memory; `pending` is drawn and not yet decoded.
+    """
+
+    request: Request
+    prompt: TokenizedPrompt
+    adapter_key: AdapterKey
+    submitted_s: float
+    urgency: Urgency
+    sequence: int | None = None
+    parent: Parked | None = None
+    sampler: Sampler | None = None
+    num_computed: int = 0
+    num_cached: int = 0
+    num_processed: int = 0
+    num_settled: int = 0
+    num_drawn: int = 0
+    pending: int | None = None
+    joiner: TextJoiner = field(default_factory=TextJoiner)
+    holds_adapters: bool = False
+    admitted_s: float = 0.0
+    first_token_s: float = 0.0
+
+    @property
+    def turn_id(self) -> int:
+        return self.request.turn_id
+
+    @property
+    def settles(self) -> bool:
+        return self.request.max_tokens == 0
+
+    @property
+    def num_prompt(self) -> int:
+        return len(self.prompt.ids)
+
+    @property
+    def num_prompt_left(self) -> int:
+        return max(0, self.num_prompt - self.num_computed)
+
+    @property
+    def num_cells_to_come(self) -> int:
+        """The most it may still decode; the last token drawn is never decoded."""
+        if self.settles:
+            return self.num_prompt_left
+        return self.num_prompt + self.request.max_tokens - 1 - self.num_computed
+
+    def next_stop(self) -> int:
+        """How far a chunk may go: to the next tier end, where a prefix is parked, or to the prompt's end."""
+        return next((e for e in self.prompt.tier_ends if e > self.num_computed), self.num_prompt)
+
+    def usage(self) -> Usage:
+        return Usage(
+            prompt_tokens=self.num_prompt,
+            cached_tokens=self.num_cached,
+            processed_tokens=self.num_processed,
+            settled_tokens=min(self.num_settled, self.num_cached),
+            reply_tokens=self.num_drawn,
+        )
+
+    def stages(self, now_s: float) -> tuple[tuple[str, float, float], ...]:
+        """Waiting, prefill (its end is the first token) and the rest of the reply."""
+        admitted_s = self.admitted_s or now_s
+        first_s = self.first_token_s or now_s
+        return (
+            ("llm.wait", self.submitted_s, admitted_s),
+            ("llm.prefill", admitted_s, first_s),
+            ("llm.reply", first_s, now_s),
+        )

@@ -1,0 +1,288 @@
+"""Decides what the backend computes next: schedule -> run -> postprocess, one batch per `step`.
+
+Pure decisions over a `Backend` with the clock passed in; one thread calls it. Decode comes first, then prefill
+of the most urgent class; a batch is bounded in time; one adapter set per batch. Features are objects that it
+asks (`PrefixCache`, `Adapters`, `Pace`). Knows nothing of sockets, threads and prompt text.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from sensorium.clock import Clock
+from sensorium.errors import BadInput, ContextFull, SensoriumError
+from sensorium.inference.adapters import Adapters
+from sensorium.inference.admission import Admission
+from sensorium.inference.backend import Backend, Span
+from sensorium.inference.jobs import Began, Event, Failed, Finished, Job, Request, Said, Settled, Urgency
+from sensorium.inference.pace import Pace
+from sensorium.inference.prefix_cache import AdapterKey, PrefixCache
+from sensorium.inference.sequence import Sequences
+from sensorium.inference.tokenizer import Tokenizer
+from sensorium.metrics import Window
+
+
+class Limits(NamedTuple):
+    """`context_tokens` bounds prompt and reply of one turn.
+
+    `batch_ms` is how long a batch may take while somebody else could be kept waiting by it; `urgent_ms` when
+    it holds only what somebody waits for. A group of adapters waits at most `max_skips` batches.
+    """
+
+    context_tokens: int
+    batch_ms: float = 30.0
+    urgent_ms: float = 200.0
+    min_chunk_tokens: int = 8
+    max_skips: int = 4
+
+
+class Slice(NamedTuple):
+    """What one job contributes to a batch: the next `num_tokens` of its prompt, or its pending token."""
+
+    job: Job
+    num_tokens: int
+    span: Span
+
+
+class Scheduler:
+    def __init__(
+        self, backend: Backend, tokenizer: Tokenizer, adapters: Adapters, clock: Clock, limits: Limits
+    ) -> None:
+        self._backend = backend
+        self._tokenizer = tokenizer
+        self._clock = clock
+        self._limits = limits
+        self._waiting: list[Job] = []
+        self._active: list[Job] = []
+        self._events: list[Event] = []
+        self._skipped: Counter[AdapterKey] = Counter()
+        self._settled: Counter[str] = Counter()
+        self.adapters = adapters
+        self.sequences = Sequences(backend)
+        self.prefix_cache = PrefixCache(backend.info.fingerprint, self.sequences)
+        self._admission = Admission(self.sequences, self.prefix_cache, adapters)
+        self.pace = Pace()
+        self.totals: Counter[str] = Counter()
+        self.batch_ms = Window()
+        self.token_ms = Window()
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._waiting or self._active or self._events)
+
+    def submit(self, request: Request) -> None:
+        """Takes a request. Raises BadInput, BundleError, NotFound or ContextFull; then nothing has changed."""
+        if any(j.turn_id == request.turn_id for j in (*self._waiting, *self._active)):
+            raise BadInput(f"turn {request.turn_id} is already under way")
+        prompt = self._tokenizer.prompt(request.prompt)
+        if not len(prompt.ids):
+            raise BadInput("the prompt is empty")
+        num_tokens = len(prompt.ids) + request.max_tokens
+        if num_tokens > min(self._limits.context_tokens, self.sequences.num_cells_total):
+            raise ContextFull(
+                f"prompt and reply take {num_tokens} tokens, the context has {self._limits.context_tokens}",
+                remedy="shorten the conversation or configure a larger context",
+            )
+        key = self.adapters.key(request.adapters)
+        job = Job(request, prompt, key, self._clock.now_s(), request.urgency)
+        if not job.settles:
+            job.sampler = self._backend.sampler(request.sampling)
+            if request.sampling.repeat_penalty != 1.0 and request.sampling.repeat_last_n > 0:
+                for token in prompt.ids[-request.sampling.repeat_last_n :]:
+                    job.sampler.accept(token)
+        self._waiting.append(job)
+
+    def cancel(self, turn_id: int) -> None:
+        """Ends a turn now; its event comes with the next `step`. An unknown turn is over already."""
+        for job in (*self._waiting, *self._active):
+            if job.turn_id == turn_id:
+                self._end(job, "cancelled")
+
+    def step(self) -> list[Event]:
+        """Computes at most one batch and returns what happened."""
+        self._admit()
+        batch = self._schedule()
+        if batch and self._run(batch):
+            self._postprocess(batch)
+        events, self._events = self._events, []
+        return events
+
+    # -- schedule ------------------------------------------------------------------------------------------
+
+    def _admit(self) -> None:
+        self._waiting.sort(key=lambda j: j.urgency)
+        for job in list(self._waiting):
+            neighbour = self._admission.neighbour(job, self._active)
+            if neighbour:
+                neighbour.urgency = min(neighbour.urgency, job.urgency)
+                continue
+            try:
+                if not self._admission.start(job, self._active, self._clock.now_s()):
+                    break
+            except SensoriumError as e:
+                self._fail(job, e)
+                continue
+            self._waiting.remove(job)
+            self._active.append(job)
+            if not job.settles:
+                job.num_settled = self._settled.pop(job.request.prompt.persona_id, 0)
+            elif not job.num_prompt_left:
+                self._end(job, "end")
+
+    def _schedule(self) -> list[Slice]:
+        group = self._next_group()
+        decodes = [_decode_slice(j) for j in group if j.pending is not None]
+        prefills = sorted((j for j in group if j.pending is None), key=lambda j: j.urgency)
+        batch = decodes + self._prefill_slices(prefills, len(decodes))
+        num_tokens = sum(s.num_tokens for s in batch)
+        while self.sequences.num_cells_free < num_tokens and self.prefix_cache.evict_one():
+            pass
+        return batch
+
+    def _next_group(self) -> list[Job]:
+        """The jobs of one adapter set: the one with the most urgent job, or one that was skipped too often."""
+        groups: dict[AdapterKey, list[Job]] = {}
+        for job in self._active:
+            groups.setdefault(job.adapter_key, []).append(job)
+        if not groups:
+            return []
+
+        def rank(key: AdapterKey) -> tuple[bool, int, int]:
+            skipped = self._skipped[key]
+            urgency = min(-1 if j.pending is not None else j.urgency for j in groups[key])
+            return (skipped < self._limits.max_skips, urgency, -skipped)
+
+        chosen = min(groups, key=rank)
+        self._skipped = Counter({key: self._skipped[key] + 1 for key in groups if key != chosen})
+        return groups[chosen]
+
+    def _prefill_slices(self, jobs: list[Job], num_decodes: int) -> list[Slice]:
+        """Chunks of the most urgent class; less urgent ones would only delay its batch."""
+        if not jobs:
+            return []
+        urgent = not num_decodes and jobs[0].urgency is Urgency.SPEAKING
+        left = self.pace.tokens_within(
+            self._limits.urgent_ms if urgent else self._limits.batch_ms,
+            self._limits.min_chunk_tokens,
+            self._backend.info.max_batch_tokens - num_decodes,
+        )
+        slices = []
+        for job in jobs:
+            num_tokens = min(left, job.next_stop() - job.num_computed)
+            if job.urgency is jobs[0].urgency and num_tokens > 0:
+                slices.append(_prefill_slice(job, num_tokens))
+                left -= num_tokens
+        return slices
+
+    # -- run -----------------------------------------------------------------------------------------------
+
+    def _run(self, batch: list[Slice]) -> bool:
+        start_s = self._clock.now_s()
+        try:
+            self._backend.decode([s.span for s in batch], batch[0].job.request.adapters)
+        except ContextFull as e:
+            # The backend may need more room than one cell per token (sliding windows): make some, try again.
+            if not self.prefix_cache.evict_one():
+                self._fail(batch[-1].job, e)
+            return False
+        except SensoriumError as e:
+            for piece in batch:
+                self._fail(piece.job, e)
+            return False
+        ms = (self._clock.now_s() - start_s) * 1000.0
+        num_tokens = sum(s.num_tokens for s in batch)
+        self.pace.observed(num_tokens, ms)
+        self.batch_ms.add(ms)
+        self.token_ms.add(ms / num_tokens)
+        return True
+
+    # -- postprocess ---------------------------------------------------------------------------------------
+
+    def _postprocess(self, batch: list[Slice]) -> None:
+        for job, num_tokens, span in batch:
+            self.sequences.extended(span.sequence, num_tokens)
+            job.num_computed += num_tokens
+            if job.pending is None:
+                job.num_processed += num_tokens
+                self.totals["settled_tokens" if job.settles else "processed_tokens"] += num_tokens
+                if job.num_computed in job.prompt.tier_ends:
+                    self.prefix_cache.park(job.prompt, job.adapter_key, job.num_computed, span.sequence)
+            job.pending = None
+        for job, _, span in batch:
+            if span.wants_logits:
+                try:
+                    self._draw(job)
+                except SensoriumError as e:
+                    self._fail(job, e)
+            elif job.settles and not job.num_prompt_left:
+                self._end(job, "end")
+
+    def _draw(self, job: Job) -> None:
+        assert job.sequence is not None and job.sampler is not None
+        if not job.first_token_s:
+            self._events.append(Began(job.turn_id, job.usage()))
+        token = self._backend.sample(job.sequence, job.sampler)
+        job.first_token_s = job.first_token_s or self._clock.now_s()
+        if token in self._backend.info.end_tokens:
+            self._end(job, "end")
+            return
+        job.num_drawn += 1
+        piece, special = self._backend.piece(token)
+        if special:
+            self._say(job, job.joiner.flush(), False)
+            self._say(job, piece.decode("utf-8", "replace"), True)
+        else:
+            self._say(job, job.joiner.feed(piece), False)
+        job.pending = token
+        if job.num_drawn == job.request.max_tokens:
+            self._end(job, "length")
+
+    def _say(self, job: Job, text: str, special: bool) -> None:
+        if text:
+            self._events.append(Said(job.turn_id, text, special))
+
+    def _end(self, job: Job, reason: str) -> None:
+        persona_id = job.request.prompt.persona_id
+        if job.settles:
+            self._settled[persona_id] += job.num_processed
+            self._events.append(Settled(job.turn_id, persona_id, job.num_processed))
+        else:
+            self._say(job, job.joiner.flush(), False)
+            stages = job.stages(self._clock.now_s())
+            self._events.append(Finished(job.turn_id, reason, job.usage(), stages))
+            self.totals.update(
+                turns=1,
+                prompt_tokens=job.num_prompt,
+                cached_tokens=job.num_cached,
+                reply_tokens=job.num_drawn,
+            )
+        self._forget(job)
+
+    def _fail(self, job: Job, error: SensoriumError) -> None:
+        self._events.append(Failed(job.turn_id, error))
+        self._forget(job)
+
+    def _forget(self, job: Job) -> None:
+        (self._waiting if job in self._waiting else self._active).remove(job)
+        if job.holds_adapters:
+            self.adapters.release(job.request.adapters)
+        if job.parent is not None:
+            self.prefix_cache.release(job.parent)
+        if job.sequence is not None:
+            self.sequences.drop(job.sequence)
+        if job.sampler is not None:
+            job.sampler.close()
+
+
+def _decode_slice(job: Job) -> Slice:
+    assert job.sequence is not None and job.pending is not None
+    return Slice(job, 1, Span(job.sequence, job.num_computed, (job.pending,), True))
+
+
+def _prefill_slice(job: Job, num_tokens: int) -> Slice:
+    assert job.sequence is not None
+    end = job.num_computed + num_tokens
+    tokens = job.prompt.ids[job.num_computed : end]
+    wants_logits = not job.settles and end == job.num_prompt
+    return Slice(job, num_tokens, Span(job.sequence, job.num_computed, tokens, wants_logits))

@@ -1,0 +1,83 @@
+"""VOLATILE: what is recalled, perceived and said just now, and the opening of the reply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from sensorium.prompting.format import PromptFormat
+from sensorium.prompting.numerals import clock_words
+from sensorium.prompting.sources.conversation import entry_parts
+from sensorium.prompting.sources.text import as_name, as_words
+from sensorium.prompting.tiers import Parts, Source
+from sensorium.prompting.view import View
+from sensorium.request import Scope, Tier
+
+# (first hour, how it is called); the last that fits counts.
+_DAY_PARTS = (
+    (0, "at night"),
+    (5, "in the morning"),
+    (12, "in the afternoon"),
+    (18, "in the evening"),
+    (22, "at night"),
+)
+
+
+def memories(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
+    texts = (as_words(memory, prompt_format) for memory in view.memories)
+    return (prompt_format.framed(prompt_format.memory, text) for text in texts if text)
+
+
+def percepts(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
+    """Who is here first, then what is perceived, in the order given."""
+    texts = (_presence(view, prompt_format), *(as_words(p, prompt_format) for p in view.percepts))
+    return (prompt_format.framed(prompt_format.percept, text) for text in texts if text)
+
+
+def time(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
+    moment = datetime.fromtimestamp(view.wall_s, UTC) + timedelta(seconds=view.utc_offset_s)
+    if prompt_format.text_form == "spoken":
+        yield prompt_format.framed(prompt_format.time, f" {time_words(moment.hour, moment.minute)}")
+    else:
+        yield prompt_format.framed(prompt_format.time, moment.strftime("%Y-%m-%dT%H:%M"))
+
+
+def newest(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
+    if view.newest is not None:
+        yield entry_parts(view.newest, view.persona.id, prompt_format)
+
+
+def reply(_view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
+    yield prompt_format.reply_open()
+
+
+def time_words(hour: int, minute: int) -> str:
+    """ "it is four seventeen in the afternoon" for 16:17."""
+    day_part = [name for first_hour, name in _DAY_PARTS if hour >= first_hour][-1]
+    return f"it is {clock_words(hour % 12 or 12, minute)} {day_part}"
+
+
+def _presence(view: View, prompt_format: PromptFormat) -> str:
+    # Sorted: who came first must not show in a prompt.
+    present = (*sorted(view.personas_here), *sorted(view.people_here))
+    names = [as_name(name, prompt_format).strip() for name in present]
+    if not names:
+        return ""
+    verb = "is" if len(names) == 1 else "are"
+    if prompt_format.text_form == "spoken":
+        return f" here {verb} {_listed(names, ' ')}"
+    return f"Here {verb} {_listed(names, ', ')}."
+
+
+def _listed(names: list[str], joint: str) -> str:
+    *first, last = names
+    return f"{joint.join(first)} and {last}" if first else last
+
+
+SOURCES = (
+    Source("memories", Tier.VOLATILE, Scope.PERSONA, memories),
+    Source("percepts", Tier.VOLATILE, Scope.PERSONA, percepts),
+    Source("time", Tier.VOLATILE, Scope.PERSONA, time),
+    Source("newest", Tier.VOLATILE, Scope.PERSONA, newest),
+    Source("reply", Tier.VOLATILE, Scope.PERSONA, reply),
+)

@@ -1,0 +1,44 @@
+"""All that a prompt is made of, as it stands at one moment. Frozen; reads no clock, store or model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sensorium.history import Entry
+from sensorium.persona import Persona
+from sensorium.recipe import Recipe
+
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something a persona may call. `parameters` is a JSON schema."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """One persona's view of its room.
+
+    persona, recipe, tools: who it is and by which rules it plays; change weekly.
+    history: the settled conversation, oldest first, without `newest`.
+    personas_here, people_here: names of all who are present, this persona included.
+    memories: recalled sentences, best last; percepts: full sentences ("you see a red ball").
+    wall_s: seconds since the epoch; utc_offset_s: what the room's own clock adds to it.
+    newest: the message to be answered, or None when the persona speaks unasked.
+    """
+
+    persona: Persona
+    recipe: Recipe
+    room_id: str = ""
+    tools: tuple[Tool, ...] = ()
+    history: tuple[Entry, ...] = ()
+    personas_here: tuple[str, ...] = ()
+    people_here: tuple[str, ...] = ()
+    memories: tuple[str, ...] = ()
+    percepts: tuple[str, ...] = ()
+    wall_s: float = 0.0
+    utc_offset_s: int = 0
+    newest: Entry | None = None

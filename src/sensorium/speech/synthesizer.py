@@ -1,0 +1,120 @@
+"""The mouth of one turn: text in as it is decoded, samples and the phrases they carry out.
+
+Counts time in samples of the turn. Knows nothing of sockets, engines or other turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing
+from typing import NamedTuple
+
+import numpy as np
+
+from sensorium.metrics import Counters
+from sensorium.persona import Voice
+from sensorium.speech.bridge import Chunks, Samples, TextToSpeech
+from sensorium.speech.phrases import PhraseSplitter, is_speakable
+
+FIRST_CHUNK_MS, LATER_CHUNK_MS = 40, 200
+SENTENCE_PAUSE_MS, COMMA_PAUSE_MS = 220, 90
+# About -56 dB of full scale; espeak-ng's own silence is exact zeros and a little dither.
+_SILENCE_LEVEL = 50
+_KEPT_LEAD_MS = 3
+
+
+class Pcm(NamedTuple):
+    """The next samples of the turn, int16 [n] mono, n >= 1."""
+
+    samples: Samples
+
+
+class Phrase(NamedTuple):
+    """All of a phrase's samples have been given: they are [start_sample, end_sample) of the turn."""
+
+    text: str
+    start_sample: int
+    end_sample: int
+
+
+Events = Generator[Pcm | Phrase, None, None]
+
+
+class Synthesizer:
+    """One turn's voice. Raises NotFound now when the engine does not have it.
+
+    The generators of `feed` and `flush` must be used up before the next call; closing one cancels the turn.
+    An error of the engine (see `TextToSpeech.synthesize`) ends it.
+    """
+
+    def __init__(self, bridge: TextToSpeech, voice: Voice, counters: Counters) -> None:
+        bridge.check(voice)
+        self._bridge = bridge
+        self._voice = voice
+        self._counters = counters
+        self._splitter = PhraseSplitter()
+        self._num_samples = 0
+        self._pause_ms = 0
+
+    @property
+    def num_samples(self) -> int:
+        """Samples given so far."""
+        return self._num_samples
+
+    def feed(self, text: str) -> Events:
+        """More words; the events of the phrases that are complete now, each as soon as it happens."""
+        for phrase in self._splitter.feed(text):
+            yield from self._speak(phrase, is_last=False)
+
+    def flush(self) -> Events:
+        """No more words will come; the events of what is left."""
+        for phrase in self._splitter.flush():
+            yield from self._speak(phrase, is_last=True)
+
+    def _speak(self, phrase: str, *, is_last: bool) -> Events:
+        start_sample = self._num_samples
+        if is_speakable(phrase):
+            with closing(self._chunks(phrase, is_last=is_last)) as chunks:
+                for samples in chunks:
+                    self._num_samples += len(samples)
+                    yield Pcm(samples)
+            self._pause_ms = 0
+        self._pause_ms = max(self._pause_ms, _pause_after_ms(phrase))
+        yield Phrase(phrase, start_sample, self._num_samples)
+
+    def _chunks(self, phrase: str, *, is_last: bool) -> Chunks:
+        """The pause before the phrase and the phrase, in chunks of the sizes that are sent."""
+        self._counters.add("bridge_calls_total", kind="tts")
+        text = phrase if is_last or phrase.rstrip()[-1:] in ".!?,;:\u2026" else phrase + ","
+        pending = np.zeros(self._to_samples(self._pause_ms), np.int16)
+        has_sound = False
+        with closing(self._bridge.synthesize(text, self._voice)) as raw:
+            for samples in raw:
+                sound = samples if has_sound else self._without_lead(samples)
+                has_sound = has_sound or len(sound) > 0
+                pending = np.concatenate((pending, sound))
+                while has_sound and len(pending) >= (limit := self._chunk_limit()):
+                    yield pending[:limit]
+                    pending = pending[limit:]
+        if has_sound and len(pending):
+            yield pending
+
+    def _chunk_limit(self) -> int:
+        return self._to_samples(FIRST_CHUNK_MS if self._num_samples == 0 else LATER_CHUNK_MS)
+
+    def _without_lead(self, samples: Samples) -> Samples:
+        loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > _SILENCE_LEVEL)
+        if not len(loud):
+            return samples[:0]
+        return samples[max(0, int(loud[0]) - self._to_samples(_KEPT_LEAD_MS)) :]
+
+    def _to_samples(self, ms: int) -> int:
+        return self._bridge.sample_rate_hz * ms // 1000
+
+
+def _pause_after_ms(phrase: str) -> int:
+    """What a speaker would leave before going on; none where only the length cut the phrase."""
+    ending = phrase.rstrip().rstrip("\"'\u201d\u2019)]")[-1:]
+    if phrase.endswith("\n") or ending in tuple(".!?\u2026\u3002\uff01\uff1f"):
+        return SENTENCE_PAUSE_MS
+    return COMMA_PAUSE_MS if ending in tuple(",;:\u2013\u2014\u3001\uff0c\uff1b\uff1a") else 0

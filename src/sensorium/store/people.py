@@ -1,0 +1,50 @@
+"""The people who come into the rooms."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from sensorium.errors import BadInput, NotFound
+from sensorium.store.database import Database
+
+_ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who talks to the personas: id and spoken name."""
+
+    id: str
+    name: str
+
+
+def all_of(db: Database) -> list[Person]:
+    """Everybody, by id."""
+    return [Person(id=i, name=n) for i, n in db.execute("SELECT id, name FROM people ORDER BY id")]
+
+
+def get(db: Database, name: str) -> Person:
+    """By id, whatever its case. Raises NotFound with the nearest."""
+    row = db.execute("SELECT id, name FROM people WHERE id = ?", (name.strip().lower(),)).fetchone()
+    if row is None:
+        raise NotFound.named("person", name, [p.id for p in all_of(db)])
+    return Person(id=row[0], name=row[1])
+
+
+def put(db: Database, person: Person) -> Person:
+    """Adds or renames. Raises BadInput when id or name is not usable, or a persona has the id."""
+    if not _ID.fullmatch(person.id):
+        raise BadInput(
+            f"person id {person.id!r} is not usable",
+            remedy="lower-case letters, digits, - and _, at most 32, starting with a letter",
+        )
+    if not person.name.strip() or len(person.name) > 40:
+        raise BadInput("a person's name is 1 to 40 characters")
+    if db.execute("SELECT 1 FROM personas WHERE id = ?", (person.id,)).fetchone():
+        raise BadInput(f"{person.id!r} is a persona's id", remedy="call the person something else")
+    db.execute(
+        "INSERT INTO people (id, name) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name",
+        (person.id, person.name),
+    )
+    return person

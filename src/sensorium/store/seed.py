@@ -1,0 +1,36 @@
+"""What a new store holds: the shipped personas, one recipe, one room, one person. Happens once."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from sensorium import persona as persona_files
+from sensorium.persona import Persona
+from sensorium.recipe import Recipe
+from sensorium.store import people, personas, recipes, rooms
+from sensorium.store.database import Database
+from sensorium.store.people import Person
+
+ROOM = "living-room"
+NUM_IN_ROOM = 6
+HOST = Person(id="sam", name="Sam")
+
+
+def shipped_personas() -> list[Persona]:
+    """The personas that come with the package: maya first, the others by id."""
+    folder = resources.files("sensorium") / "personas"
+    files = [entry for entry in folder.iterdir() if entry.name.endswith(".toml")]
+    shipped = [persona_files.from_toml(file.read_bytes(), where=file.name) for file in files]
+    return sorted(shipped, key=lambda p: (p.id != "maya", p.id))
+
+
+def fill(db: Database, now_s: float) -> None:
+    """Fills an empty store. `now_s` is wall time in seconds."""
+    shipped = shipped_personas()
+    for persona in shipped:
+        personas.add(db, persona)
+    recipes.put(db, Recipe())
+    people.put(db, HOST)
+    rooms.create(db, ROOM, at_s=now_s)
+    for member_id in (HOST.id, *(p.id for p in shipped[:NUM_IN_ROOM])):
+        rooms.admit(db, ROOM, member_id)

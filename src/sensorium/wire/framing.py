@@ -1,0 +1,101 @@
+"""How a record and its payload become bytes on a stream, and back. Sans I/O.
+
+One frame: `u32 LE header length, u32 LE payload length, msgpack header, raw payload`. Knows nothing of
+sockets, processes or what a record means.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import msgspec
+
+from sensorium.errors import BadInput
+from sensorium.wire.records import Record
+
+# Any contiguous buffer; of samples, `memoryview(int16_array)`.
+Buffer = bytes | bytearray | memoryview
+
+MAX_HEADER_BYTES = 16 << 20
+MAX_PAYLOAD_BYTES = 8 << 20
+
+_LENGTHS = struct.Struct("<II")
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode(record: Record, payload: Buffer = b"") -> bytes:
+    """One whole frame, ready to be sent.
+
+    Raises BadInput when the record or the payload is larger than a frame may carry, or when a text is not
+    Unicode (a lone surrogate) or a number has more than 64 bits.
+    """
+    try:
+        header = _encoder.encode(record)
+    except (ValueError, OverflowError) as e:
+        raise BadInput(f"a {type(record).__name__} record cannot be written: {e}") from e
+    num_payload_bytes = memoryview(payload).nbytes
+    _check_lengths(len(header), num_payload_bytes)
+    return b"".join((_LENGTHS.pack(len(header), num_payload_bytes), header, payload))
+
+
+class Decoder:
+    """Turns chunks of a stream into records; the chunk borders do not matter.
+
+    `record_type` is a union of `wire/records.py`, e.g. `FromSpeech`; nothing else is let through.
+    """
+
+    def __init__(self, record_type: object) -> None:
+        self._header_decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(record_type)
+        self._pending = bytearray()
+        self._poison: BadInput | None = None
+
+    def feed(self, data: Buffer) -> list[tuple[Record, bytes]]:
+        """Every (record, payload) that is complete now, in order; an incomplete rest waits for more.
+
+        Raises BadInput on malformed input, and again on every later call: after an error nobody knows where
+        the next frame starts, so the caller closes the stream. Records in front of the damage that came in
+        the same chunk are lost with it.
+        """
+        if self._poison is not None:
+            raise self._poison
+        self._pending += data
+        messages: list[tuple[Record, bytes]] = []
+        start = 0
+        try:
+            with memoryview(self._pending) as view:
+                while (frame := self._one_frame(view[start:])) is not None:
+                    num_bytes, record, payload = frame
+                    messages.append((record, payload))
+                    start += num_bytes
+        except BadInput as e:
+            self._poison = e
+            raise
+        del self._pending[:start]
+        return messages
+
+    @property
+    def num_pending_bytes(self) -> int:
+        """Bytes of an unfinished frame; above zero at the end of a stream means that it was cut."""
+        return len(self._pending)
+
+    def _one_frame(self, view: memoryview) -> tuple[int, Record, bytes] | None:
+        if len(view) < _LENGTHS.size:
+            return None
+        num_header_bytes, num_payload_bytes = _LENGTHS.unpack_from(view)
+        _check_lengths(num_header_bytes, num_payload_bytes)
+        payload_at = _LENGTHS.size + num_header_bytes
+        end = payload_at + num_payload_bytes
+        if len(view) < end:
+            return None
+        try:
+            record = self._header_decoder.decode(view[_LENGTHS.size : payload_at])
+        except (ValueError, RecursionError) as e:  # msgspec's errors are ValueErrors, as are those of UTF-8
+            raise BadInput(f"a frame's header is not a record that is expected here: {e}") from e
+        return end, record, bytes(view[payload_at:end])
+
+
+def _check_lengths(num_header_bytes: int, num_payload_bytes: int) -> None:
+    if num_header_bytes > MAX_HEADER_BYTES:
+        raise BadInput(f"a frame's header has {num_header_bytes} bytes; at most {MAX_HEADER_BYTES}")
+    if num_payload_bytes > MAX_PAYLOAD_BYTES:
+        raise BadInput(f"a frame's payload has {num_payload_bytes} bytes; at most {MAX_PAYLOAD_BYTES}")

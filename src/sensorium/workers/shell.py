@@ -1,0 +1,201 @@
+"""What every worker process shares: one socket to the front, a mailbox, readiness, and how it ends.
+
+Decides nothing about models or turns. One reader thread fills the mailbox and answers `Ping`; the worker's
+own threads take from the mailbox and send. The worker never outlives the front.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psutil
+
+from sensorium.errors import BadInput, SensoriumError
+from sensorium.wire import framing
+from sensorium.wire.records import Failed, Inspect, Ping, Pong, Ready, Record, Stats, Stop
+
+Message = tuple[Record, bytes]
+
+EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
+_READ_BYTES = 256 * 1024
+_PR_SET_PDEATHSIG = 1
+
+
+class Shell:
+    """The worker's end of the socket `fd`; `in_type` is the union it receives, e.g. `ToLlm`.
+
+    `send` may be called from any thread; `messages`, `take` and `take_waiting` from one.
+    """
+
+    def __init__(self, fd: int, in_type: object) -> None:
+        try:
+            self._socket = socket.socket(fileno=fd)
+        except OSError as e:
+            raise BadInput(f"--fd {fd} is not a socket: {e.strerror}") from e
+        self._socket.setblocking(True)
+        self._decoder = framing.Decoder(in_type)
+        # None: no more will come. An error: what came could not be read.
+        self._mailbox: queue.SimpleQueue[Message | BadInput | None] = queue.SimpleQueue()
+        self._send_lock = threading.Lock()
+        self._ended = False
+        threading.Thread(target=self._read, name="shell-reader", daemon=True).start()
+
+    @property
+    def ended(self) -> bool:
+        """True once `Stop` or the end of the stream was reached in the mailbox: finish and return."""
+        return self._ended
+
+    def ready(self, worker: str, warm_s: float, facts: Mapping[str, Any]) -> None:
+        """Tells the front, after warm-up, what was found at start."""
+        self.send(Ready(worker, round(warm_s, 4), {"pid": os.getpid(), **facts}))
+
+    def send(self, record: Record, payload: framing.Buffer = b"") -> None:
+        """Sends one record; blocks while the front does not read. When the front is gone it is dropped."""
+        frame = framing.encode(record, payload)
+        with self._send_lock:
+            try:
+                self._socket.sendall(frame)
+            except (BrokenPipeError, ConnectionResetError):
+                self._mailbox.put(None)
+
+    def answer(self, inspect: Inspect, values: Mapping[str, Any]) -> None:
+        """Answers with `values` and what every worker knows of itself."""
+        process = psutil.Process()
+        shared = {
+            "pid": process.pid,
+            "rss_bytes": process.memory_info().rss,
+            "children_rss_bytes": sum(map(_rss_bytes, process.children(recursive=True))),
+        }
+        self.send(Stats(inspect.nonce, {**shared, **values}))
+
+    @contextmanager
+    def failing(self, turn_id: int) -> Iterator[None]:
+        """Inside, an error that a person may read ends this turn or stream only: it becomes `Failed`."""
+        try:
+            yield
+        except SensoriumError as e:
+            self.fail(turn_id, e)
+
+    def fail(self, turn_id: int, error: SensoriumError) -> None:
+        """Reports an error of one turn or stream; 0 means the whole worker."""
+        self.send(Failed(turn_id, error.code, error.message, error.remedy))
+
+    def messages(self) -> Iterator[Message]:
+        """Waits for records until `Stop` comes or the front is gone. `Ping` and `Stop` are not among them.
+
+        Raises BadInput when what comes is not a record for this worker.
+        """
+        while (message := self.take()) is not None:
+            yield message
+
+    def take(self, timeout_s: float | None = None) -> Message | None:
+        """The next record; None when none came in `timeout_s` or there will be no more (see `ended`)."""
+        if self._ended:
+            return None
+        try:
+            message = self._mailbox.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        if message is None:
+            self._ended = True
+        elif isinstance(message, BadInput):
+            self._ended = True
+            raise message
+        return message
+
+    def take_waiting(self) -> list[Message]:
+        """What lies in the mailbox now; never waits. For loops that compute between looks."""
+        waiting: list[Message] = []
+        while (message := self.take(timeout_s=0.0)) is not None:
+            waiting.append(message)
+        return waiting
+
+    def close(self) -> None:
+        """Ends the stream; the reader thread goes with it."""
+        with suppress(OSError):  # the other end may be faster
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def _read(self) -> None:
+        try:
+            while data := self._socket.recv(_READ_BYTES):
+                for record, payload in self._decoder.feed(data):
+                    self._deliver(record, payload)
+            self._mailbox.put(None)
+        except BadInput as e:
+            self._mailbox.put(e)
+        except OSError:
+            self._mailbox.put(None)
+
+    def _deliver(self, record: Record, payload: bytes) -> None:
+        if isinstance(record, Ping):
+            self.send(Pong(record.nonce))
+        elif isinstance(record, Stop):
+            self._mailbox.put(None)
+        else:
+            self._mailbox.put((record, payload))
+
+
+def argument_parser(worker: str) -> argparse.ArgumentParser:
+    """A parser that knows `--fd`; the worker adds its own arguments."""
+    parser = argparse.ArgumentParser(prog=f"sensorium.workers.{worker}")
+    parser.add_argument("--fd", type=int, required=True, help="socket to the front, inherited")
+    return parser
+
+
+def run(fd: int, in_type: object, serve: Callable[[Shell], None]) -> int:
+    """The whole life of a worker process around `serve`; returns the exit code.
+
+    A SensoriumError that leaves `serve` is reported as `Failed(turn_id=0)`; anything else is a bug: one line
+    on stderr and exit code 70.
+    """
+    _follow_the_front()
+    try:
+        shell = Shell(fd, in_type)
+    except BadInput as e:
+        print(e.one_line(), file=sys.stderr, flush=True)
+        return e.exit_code
+    try:
+        serve(shell)
+    except SensoriumError as e:
+        shell.fail(0, e)
+        print(e.one_line(), file=sys.stderr, flush=True)
+        return e.exit_code
+    except Exception as e:
+        print(_one_line(e), file=sys.stderr, flush=True)
+        return EXIT_BUG
+    finally:
+        shell.close()
+    return 0
+
+
+def _follow_the_front() -> None:
+    # Ctrl-C reaches the whole process group, but only the front decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        # A worker deep in a computation would notice the closed socket late.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _rss_bytes(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def _one_line(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    text = " ".join(str(error).split())
+    return f"bug: {type(error).__name__}: {text} at {frame.filename}:{frame.lineno} in {frame.name}"

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sensorium.errors import BadInput
+from sensorium.wire.records import (
+    Failed,
+    FromSpeech,
+    Inspect,
+    PhraseSpoken,
+    Ping,
+    Pong,
+    Ready,
+    Say,
+    Stats,
+    Stop,
+    ToSpeech,
+)
+from sensorium.workers.shell import EXIT_BUG, Shell
+
+
+@pytest.fixture
+def pair(connect):
+    front, theirs = connect(FromSpeech)
+    shell = Shell(theirs.detach(), ToSpeech)
+    yield front, shell
+    front.socket.close()
+    shell.close()
+
+
+@pytest.fixture
+def worker(connect):
+    front, theirs = connect(FromSpeech)
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("echo_worker.py")), "--fd", str(theirs.fileno())],
+        pass_fds=[theirs.fileno()],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    theirs.close()
+    ready, _ = front.receive()
+    assert ready == Ready("echo", 0.5, {"pid": process.pid, "sample_rate_hz": 8000})
+    yield front, process
+    front.socket.close()
+    process.communicate(timeout=20)
+
+
+def test_pings_are_answered_while_the_worker_computes(pair):
+    front, _busy_shell = pair
+    front.send(Ping(7))
+    assert front.receive() == (Pong(7), b"")
+
+
+def test_messages_come_in_order_with_payloads_until_stop(pair):
+    front, shell = pair
+    front.send(Say(1, "a"), payload=b"pcm")
+    front.send(Ping(1))
+    front.send(Say(2, "b"))
+    front.send(Stop())
+    front.send(Say(3, "too late"))
+    assert list(shell.messages()) == [(Say(1, "a"), b"pcm"), (Say(2, "b"), b"")]
+    assert shell.ended
+
+
+def test_a_look_into_the_mailbox_does_not_wait(pair):
+    front, shell = pair
+    assert shell.take_waiting() == []
+    assert shell.take(timeout_s=0.0) is None
+    assert not shell.ended
+    front.send(Say(1, "a"))
+    front.send(Say(2, "b"))
+    front.sync()
+    assert [record for record, _ in shell.take_waiting()] == [Say(1, "a"), Say(2, "b")]
+
+
+def test_the_end_of_the_front_ends_the_messages_and_sends_are_dropped(pair):
+    front, shell = pair
+    front.socket.close()
+    assert list(shell.messages()) == []
+    shell.send(Pong(1))
+    assert shell.ended
+
+
+def test_garbage_from_the_front_is_an_error_of_the_whole_worker(pair):
+    front, shell = pair
+    front.send(Say(1, "a"))
+    front.sync()
+    front.socket.sendall(b"\xff" * 64)
+    assert shell.take() == (Say(1, "a"), b"")
+    with pytest.raises(BadInput):
+        shell.take()
+    assert shell.ended
+
+
+def test_a_number_that_is_no_socket_is_refused():
+    with open("/dev/null") as no_socket, pytest.raises(BadInput, match="not a socket"):
+        Shell(no_socket.fileno(), ToSpeech)
+
+
+def test_a_process_answers_and_stops_with_0(worker):
+    front, process = worker
+    front.send(Say(4, "hello"), payload=b"1234")
+    assert front.receive() == (PhraseSpoken(4, "hello", 0, 4), b"1234")
+    front.send(Inspect(9))
+    stats, _ = front.receive()
+    assert isinstance(stats, Stats) and stats.nonce == 9 and stats.values["echoes"] == 1
+    assert stats.values["pid"] == process.pid and stats.values["rss_bytes"] > 1_000_000
+    front.send(Stop())
+    assert process.wait(timeout=20) == 0
+
+
+def test_a_failed_turn_is_reported_and_the_process_lives_on(worker):
+    front, process = worker
+    front.send(Say(5, "bad turn"))
+    assert front.receive()[0] == Failed(5, "bad_input", "this turn is bad", "another one")
+    process.send_signal(signal.SIGINT)
+    front.send(Say(6, "still here"))
+    assert front.receive()[0] == PhraseSpoken(6, "still here", 0, 0)
+
+
+def test_an_error_of_the_worker_is_reported_as_turn_0_and_ends_it(worker):
+    front, process = worker
+    front.send(Say(5, "bad worker"))
+    assert front.receive()[0] == Failed(0, "bad_input", "this worker is bad", "")
+    assert process.wait(timeout=20) == BadInput.exit_code
+
+
+def test_a_bug_is_one_line_on_stderr_and_exit_70(worker):
+    front, process = worker
+    front.send(Say(5, "bug"))
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == EXIT_BUG
+    assert stderr.startswith("bug: ZeroDivisionError: two lines at ") and stderr.count("\n") == 1
+
+
+def test_a_process_whose_front_is_gone_ends_by_itself(worker):
+    front, process = worker
+    front.socket.close()
+    assert process.wait(timeout=20) == 0

@@ -1,0 +1,258 @@
+"""The speech worker's dispatch over a real socket pair, and the whole process with each engine."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import psutil
+import pytest
+
+from sensorium.clock import SystemClock
+from sensorium.errors import WorkerFailed
+from sensorium.metrics import Counters
+from sensorium.persona import Voice
+from sensorium.speech.fake import FakeTextToSpeech
+from sensorium.wire.records import (
+    Cancel,
+    Failed,
+    FromSpeech,
+    Inspect,
+    PhraseSpoken,
+    Ready,
+    Record,
+    Say,
+    SayEnd,
+    Sound,
+    Speak,
+    Spoken,
+    Stats,
+    Stop,
+    ToSpeech,
+)
+from sensorium.workers.shell import Shell
+from sensorium.workers.speech import SpeechWorker
+
+
+class Gated(FakeTextToSpeech):
+    """Waits before every chunk after the first of a phrase until the test lets it go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Semaphore(0)
+        self.num_chunks = 0
+
+    def synthesize(self, text, voice):
+        for chunk in super().synthesize(text, voice):
+            self.num_chunks += 1
+            yield chunk
+            assert self.gate.acquire(timeout=20)
+
+
+class Breaking(FakeTextToSpeech):
+    def synthesize(self, text, voice):
+        if "break" in text:
+            raise WorkerFailed("the engine broke", remedy="say something else")
+        yield from super().synthesize(text, voice)
+
+
+@pytest.fixture
+def serve(connect):
+    """Runs the worker's loop on a thread against an engine of the test's choice."""
+    running = []
+
+    def start(bridge: FakeTextToSpeech):
+        front, theirs = connect(FromSpeech)
+        shell = Shell(theirs.detach(), ToSpeech)
+        worker = SpeechWorker(shell, bridge, Counters(), SystemClock())
+        thread = threading.Thread(target=worker.serve)
+        thread.start()
+        running.append((front, shell, thread))
+        return front
+
+    yield start
+    for front, shell, thread in running:
+        front.socket.close()
+        thread.join(timeout=20)
+        assert not thread.is_alive()
+        shell.close()
+
+
+@pytest.fixture(params=["fake", "espeak"])
+def process(request, connect):
+    front, theirs = connect(FromSpeech)
+    command = [sys.executable, "-m", "sensorium.workers.speech"]
+    child = subprocess.Popen(
+        [*command, "--fd", str(theirs.fileno()), "--engine", request.param], pass_fds=[theirs.fileno()]
+    )
+    theirs.close()
+    ready, _ = front.receive()
+    if isinstance(ready, Failed) and ready.code == "missing_extra":
+        pytest.skip(ready.message)
+    assert isinstance(ready, Ready)
+    yield front, child, ready
+    front.socket.close()
+    assert child.wait(timeout=20) in (0, -signal.SIGKILL)
+
+
+def stats(front) -> dict[str, object]:
+    front.send(Inspect(1))
+    record, _ = front.until(Stats)[-1]
+    assert isinstance(record, Stats)
+    return record.values
+
+
+def phrases(messages: list[tuple[Record, bytes]], turn_id: int) -> list[PhraseSpoken]:
+    return [r for r, _ in messages if isinstance(r, PhraseSpoken) and r.turn_id == turn_id]
+
+
+def sound(messages: list[tuple[Record, bytes]], turn_id: int) -> np.ndarray:
+    return np.frombuffer(
+        b"".join(p for r, p in messages if isinstance(r, Sound) and r.turn_id == turn_id), "<i2"
+    )
+
+
+def test_a_turn_is_spoken_from_the_first_piece_to_the_last_sample(process):
+    front, child, ready = process
+    rate = ready.facts["sample_rate_hz"]
+    assert ready.worker == "speech" and ready.warm_s > 0
+    assert ready.facts["num_voices"] > 0 and ready.facts["engine"]
+
+    pieces = [" hello", " there", " .", " i", " like", " old", " maps", " ."]
+    front.send(Speak(7, Voice()), *(Say(7, piece) for piece in pieces), SayEnd(7))
+    messages = front.until(Spoken)
+
+    said = phrases(messages, 7)
+    assert [p.text for p in said] == [" hello there .", " i like old maps ."]
+    assert messages[-1][0] == Spoken(7, len(sound(messages, 7)))
+    assert said[0].start_sample == 0 and said[1].end_sample == len(sound(messages, 7)) > rate
+    assert said[0].end_sample == said[1].start_sample
+    sizes_ms = [1000 * len(p) / 2 / rate for r, p in messages if isinstance(r, Sound)]
+    assert sizes_ms[0] <= 40 and max(sizes_ms) <= 200
+    assert {r.sample_rate_hz for r, _ in messages if isinstance(r, Sound)} == {rate}
+    assert [name for name, _, _ in said[0].stages] == ["speech.first_chunk", "speech.phrase"]
+    assert all(start_s <= end_s for p in said for _, start_s, end_s in p.stages)
+
+    values = stats(front)
+    assert values["counters"] == {"bridge_calls_total{kind=tts}": 2}
+    assert values["rss_bytes"] > 1_000_000 and values["open_turns"] == 0
+    front.send(Stop())
+    assert child.wait(timeout=20) == 0
+
+
+def test_a_voice_that_does_not_exist_fails_its_turn_only(process):
+    front, _child, _ready = process
+    front.send(Speak(1, Voice(espeak="en-uss")), Say(1, "Hello."), SayEnd(1))
+    front.send(Speak(2, Voice(espeak="en-gb+f2")), Say(2, "Hello."), SayEnd(2))
+    messages = front.until(Spoken)
+    failed, _ = messages[0]
+    assert failed == Failed(1, "not_found", "no voice called 'en-uss'", "did you mean 'en-us'?")
+    assert messages[-1][0].turn_id == 2 and not phrases(messages, 1)
+    assert stats(front)["counters"]["late_records_total{kind=say}"] == 1
+
+
+def test_the_espeak_process_dies_and_the_turn_goes_on(process):
+    front, child, ready = process
+    if ready.facts["engine"] == "fake":
+        pytest.skip("has no process")
+    front.send(Speak(1, Voice()), Say(1, "One word. "), Say(1, "Two"))
+    front.until(PhraseSpoken)
+    [espeak] = psutil.Process(child.pid).children()
+    os.kill(espeak.pid, signal.SIGKILL)
+    front.send(SayEnd(1))
+    messages = front.until(Spoken)
+    assert [p.text for p in phrases(messages, 1)] == [" Two"]
+    assert stats(front)["counters"]["tts_restarts_total"] == 1
+
+
+def test_a_worker_killed_leaves_no_espeak_behind(process):
+    _front, child, ready = process
+    if ready.facts["engine"] == "fake":
+        pytest.skip("has no process")
+    [espeak] = psutil.Process(child.pid).children()
+    child.kill()
+    espeak.wait(timeout=20)
+
+
+def test_two_turns_come_in_the_order_of_their_words(serve):
+    front = serve(FakeTextToSpeech())
+    front.send(
+        Speak(1, Voice()), Speak(2, Voice(pitch=80)), Say(1, "One."), Say(2, "Two."), Say(1, " Three."),
+        SayEnd(2), SayEnd(1),
+    )  # fmt: skip
+    messages = front.until(Spoken, 1)
+    order = [(r.turn_id, r.text) for r, _ in messages if isinstance(r, PhraseSpoken)]
+    assert order == [(1, "One."), (2, "Two."), (1, " Three.")]
+    assert [r for r, _ in messages if isinstance(r, Spoken)] == [
+        Spoken(2, len(sound(messages, 2))), Spoken(1, len(sound(messages, 1))),
+    ]  # fmt: skip
+
+
+def test_a_cancel_ends_the_sound_within_one_chunk(serve):
+    bridge = Gated()
+    front = serve(bridge)
+    front.send(Speak(1, Voice()), Say(1, "abcdefghijklmnop. And more"))
+    assert isinstance(front.receive()[0], Sound)
+    front.send(Cancel(1), Say(1, " too late"), SayEnd(1))
+    front.sync()
+    bridge.gate.release(200)
+    front.send(Inspect(1))
+    messages = front.until(Stats)
+    kinds = [type(record) for record, _ in messages]
+    assert kinds.count(Sound) <= 1 and kinds.count(Spoken) == 1 and PhraseSpoken not in kinds
+    counters = messages[-1][0].values["counters"]
+    assert counters["late_records_total{kind=say}"] == 1
+    assert counters["late_records_total{kind=say_end}"] == 1
+    assert bridge.num_chunks <= 6
+
+
+def test_a_cancel_overtakes_words_that_wait_behind_another_turn(serve):
+    bridge = Gated()
+    front = serve(bridge)
+    front.send(Speak(1, Voice()), Say(1, "ab. c"))
+    assert isinstance(front.receive()[0], Sound)
+    front.send(Speak(2, Voice()), Say(2, "never heard. x"), Cancel(2), SayEnd(1))
+    front.sync()
+    bridge.gate.release(200)
+    messages = [*front.until(Spoken), *front.until(Spoken)]
+    assert next(r for r, _ in messages if isinstance(r, Spoken)) == Spoken(2, 0)
+    assert not phrases(messages, 2) and not len(sound(messages, 2))
+    assert [p.text for p in phrases(messages, 1)] == ["ab.", " c"]
+
+
+def test_a_cancel_of_a_turn_that_is_over_says_nothing(serve):
+    front = serve(FakeTextToSpeech())
+    front.send(Speak(1, Voice()), SayEnd(1), Cancel(1), Cancel(9))
+    assert front.receive()[0] == Spoken(1, 0)
+    assert stats(front)["open_turns"] == 0
+
+
+def test_an_engine_that_breaks_fails_the_turn_and_the_next_one_speaks(serve):
+    front = serve(Breaking())
+    front.send(Speak(1, Voice()), Say(1, "One. Now break. Then"), SayEnd(1))
+    front.send(Speak(2, Voice()), Say(2, "Two"), SayEnd(2))
+    messages = front.until(Spoken)
+    ends = [r for r, _ in messages if isinstance(r, Failed | Spoken)]
+    assert ends[0] == Failed(1, "worker_failed", "the engine broke", "say something else")
+    assert ends[1].turn_id == 2
+    assert [p.text for p in phrases(messages, 1)] == ["One."]
+
+
+def test_a_turn_opened_twice_is_refused_and_goes_on(serve):
+    front = serve(FakeTextToSpeech())
+    front.send(Speak(1, Voice()), Speak(1, Voice()), Say(1, "a"), SayEnd(1))
+    messages = front.until(Spoken)
+    assert [type(r) for r, _ in messages] == [Failed, Sound, Sound, PhraseSpoken, Spoken]
+
+
+def test_text_of_any_length_is_spoken_whole(serve):
+    front = serve(FakeTextToSpeech())
+    text = "".join(itertools.islice(itertools.cycle("ab cd "), 3_000))
+    front.send(Speak(1, Voice()), Say(1, text), SayEnd(1))
+    messages = front.until(Spoken)
+    assert "".join(p.text for p in phrases(messages, 1)) == text

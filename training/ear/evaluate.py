@@ -1,0 +1,181 @@
+"""Measures the ear: word error rates on held-out sentences, voices, noise and word salad, from the shipped ONNX.
+
+`rows()` is what training/evaluate.py puts into its table; `python -m training.ear.evaluate` prints it. The child
+process that speaks is the same as in training; seeds are fixed, so the sets are the same for every run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import random
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from training.ear.data import Lexicon, salad, utter
+from training.ear.model import Ear, zero_state
+from training.ear.noise import add_at_snr, coloured
+from training.ear.voices import HELD_OUT_VARIANTS, base_style, held_out_style
+from training.espeak import Style
+from training.world import SALAD_WORDS, Split, utterance
+
+Samples = NDArray[np.float32]
+Listen = Callable[[Samples], list[str]]
+
+
+class Example(NamedTuple):
+    samples: Samples
+    words: list[str]
+
+
+class Set(NamedTuple):
+    """One row of the table. `bar` is the highest word error rate allowed, None where nothing was promised."""
+
+    name: str
+    split: Split | None  # None: word salad
+    style: Callable[[random.Random], Style]
+    snr_db: float | None = None
+    bar: float | None = None
+
+
+def _fast(_rng: random.Random) -> Style:
+    return Style(speed_wpm=250)
+
+
+def _new_variants(rng: random.Random) -> Style:
+    return held_out_style(rng, HELD_OUT_VARIANTS)
+
+
+SETS = (
+    Set("base voice, held-out fillers", "fillers", base_style, bar=0.03),
+    Set("base voice, held-out phrasings", "phrasings", base_style, bar=0.03),
+    Set("voices never trained, held-out fillers", "fillers", held_out_style, bar=0.06),
+    Set("voices never trained, held-out phrasings", "phrasings", held_out_style, bar=0.06),
+    Set("base voice, white noise 10 dB", "fillers", base_style, snr_db=10.0, bar=0.08),
+    Set("voices never trained, white noise 10 dB", "fillers", held_out_style, snr_db=10.0, bar=0.08),
+    Set("base voice, word salad", None, base_style, bar=0.20),
+    Set("voices never trained, word salad", None, held_out_style, bar=0.20),
+    Set("variants never trained in any accent", "fillers", _new_variants),
+    Set("base voice, 250 words a minute", "fillers", _fast),
+)
+
+
+def examples(chosen: Set, count: int) -> list[Example]:
+    """The same `count` utterances every time, made in a process of their own."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_speak, (SETS.index(chosen), count))
+
+
+def word_errors(said: list[str], heard: list[str]) -> int:
+    """Levenshtein distance in words."""
+    row = list(range(len(heard) + 1))
+    for i, word in enumerate(said, 1):
+        previous, row[0] = row[0], i
+        for j, other in enumerate(heard, 1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (word != other))
+    return row[-1]
+
+
+def greedy(logits: NDArray[np.float32], words: tuple[str, ...]) -> list[str]:
+    """The best path of (T, 1 + words) CTC logits."""
+    best = logits.argmax(-1)
+    kept = best[(best != 0) & (best != np.concatenate([[0], best[:-1]]))]
+    return [words[i - 1] for i in kept]
+
+
+def torch_listener(ear: Ear, lexicon: Lexicon) -> Listen:
+    def listen(samples: Samples) -> list[str]:
+        with torch.no_grad():
+            heard, _ = ear(torch.from_numpy(samples)[None], zero_state(1))
+        return greedy(heard.words[0].numpy(), lexicon.words)
+
+    return listen
+
+
+def score(listen: Listen, chosen: list[Example]) -> dict[str, float]:
+    errors = [word_errors(e.words, listen(e.samples)) for e in chosen]
+    return {
+        "wer": sum(errors) / sum(len(e.words) for e in chosen),
+        "exact": sum(e == 0 for e in errors) / len(chosen),
+        "sentences": len(chosen),
+        "words": sum(len(e.words) for e in chosen),
+    }
+
+
+_quick: dict[str, list[Example]] = {}
+
+
+def quick_rows(ear: Ear, lexicon: Lexicon, count: int = 40) -> dict[str, float]:
+    """A small look during training: five of the sets, few sentences, greedy in torch."""
+    for chosen in (SETS[0], SETS[1], SETS[2], SETS[4], SETS[6]):
+        if chosen.name not in _quick:
+            _quick[chosen.name] = examples(chosen, count)
+    listen = torch_listener(ear, lexicon)
+    return {name: round(score(listen, kept)["wer"], 4) for name, kept in _quick.items()}
+
+
+def rows(count: int = 200) -> list[dict[str, Any]]:
+    """Every set through the shipped ear.onnx, streamed in 80 ms chunks as the hearing worker does."""
+    listen = _shipped_listener()
+    table = []
+    for chosen in SETS:
+        result = score(listen, examples(chosen, count))
+        met = None if chosen.bar is None else result["wer"] <= chosen.bar
+        table.append({"part": "ear", "skill": chosen.name, **result, "bar": chosen.bar, "met": met})
+    return table
+
+
+def _speak(set_index: int, count: int) -> list[Example]:
+    chosen = SETS[set_index]
+    rng = random.Random(f"ear {chosen.name}")
+    noise_rng = np.random.default_rng(set_index)
+    made = []
+    for _ in range(count):
+        words = (
+            salad(rng, SALAD_WORDS) if chosen.split is None else utterance(rng, split=chosen.split).split()
+        )
+        samples = utter(rng, words, chosen.style(rng), {}).samples
+        if chosen.snr_db is not None:
+            samples = add_at_snr(samples, coloured(noise_rng, len(samples), 0.0), chosen.snr_db)
+        made.append(Example(samples, words))
+    return made
+
+
+def _shipped_listener() -> Listen:
+    from sensorium.bundles.catalogue import find
+    from sensorium.hearing.encoder import EarModel, Encoder
+
+    encoder = Encoder(EarModel.load(find("nano").file("ear")))
+
+    def listen(samples: Samples) -> list[str]:
+        encoder.reset()
+        logits = [encoder.feed(samples[i : i + 1280]).words for i in range(0, len(samples), 1280)]
+        return greedy(np.concatenate(logits), encoder.words)
+
+    return listen
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=200, help="sentences in each set")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    table = rows(arguments.count)
+    if arguments.json:
+        print(json.dumps(table))
+        return
+    print(f"{'set':44} {'WER':>7} {'exact':>7} {'bar':>5}  sentences / words")
+    for row in table:
+        bar = "" if row["bar"] is None else f"{row['bar']:.0%}"
+        print(f"{row['skill']:44} {row['wer']:7.2%} {row['exact']:7.1%} {bar:>5}  ", end="")
+        print(f"{row['sentences']} / {row['words']}{'' if row['met'] in (None, True) else '  MISSED'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How nano's mind is made: scenes of the world, a small decoder, its training, its export."""

@@ -1,0 +1,111 @@
+"""The moment: who is here, what is in view, what time it is; and the questions about it."""
+
+from __future__ import annotations
+
+from training import world
+from training.mind.scene import UNKNOWN, Moment, Scene, Sight, Speaks, Turn
+from training.mind.told import draw_memory
+
+_HOURS = (*((h, "at night") for h in range(5)), *((h, "in the morning") for h in range(5, 12)))
+_HOURS += (*((h, "in the afternoon") for h in range(12, 18)), *((h, "in the evening") for h in range(18, 22)))
+_HOURS += ((22, "at night"), (23, "at night"))
+
+
+def time_words(hour: int, minute: int) -> str:
+    """As sensorium.prompting writes it (a test holds the two together): "four seventeen in the afternoon"."""
+    spoken = "" if minute == 0 else f" {'oh ' if minute < 10 else ''}{world.number(minute)}"
+    return f"{world.number(hour % 12 or 12)}{spoken} {_HOURS[hour][1]}"
+
+
+def draw_moment(s: Scene) -> Moment:
+    rng = s.rng
+    present: tuple[str, ...] = ()
+    if rng.random() < 0.9:
+        personas = sorted((s.name, *s.personas))
+        # Not everybody who spoke is still here.
+        people = sorted(p for p in s.people if rng.random() < 0.85)
+        present = (*personas, *people)
+    sights: list[Sight] = []
+    for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
+        noun = s.filler.word("object" if rng.random() < 0.8 else "shape")
+        if all(x.noun != noun for x in sights):
+            size = s.filler.word("adjective") if rng.random() < 0.12 else ""
+            sights.append(Sight(s.filler.word("colour"), noun, size))
+    memories = tuple(draw_memory(s) for _ in range(rng.choice((0, 0, 0, 1, 2, 3))))
+    clock = time_words(rng.randrange(24), rng.randrange(60)) if rng.random() < 0.93 else ""
+    touches: tuple[str, ...] = ()
+    if rng.random() < 0.07:
+        touches = (
+            f"{rng.choice(s.people)} {rng.choice(('touches you', 'waves', 'comes near', 'sits down'))}",
+        )
+    return Moment(memories, present, tuple(sights), touches, clock)
+
+
+def presence_text(present: tuple[str, ...]) -> str:
+    if len(present) < 2:
+        return f"here is {present[0]}" if present else ""
+    return f"here are {names_joined(present)}"
+
+
+def names_joined(names: tuple[str, ...]) -> str:
+    return f"{' '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def ask_time(s: Scene, _me: Speaks, _speaker: str, m: Moment) -> Turn:
+    if s.rng.random() < 0.75:
+        return Turn("ask_time", {}, f"it is {m.clock} ." if m.clock else UNKNOWN, "time")
+    part = m.clock.split()[-1] if m.clock else ""
+    asked = part if part and s.rng.random() < 0.5 else s.filler.word("day_part")
+    reply = f"{'yes' if asked == part else 'no'} it is {part} ." if part else UNKNOWN
+    return Turn("ask_day_part", {"day_part": asked}, reply, "time")
+
+
+def ask_presence(s: Scene, me: Speaks, speaker: str, m: Moment) -> Turn:
+    if s.rng.random() < 0.5:
+        verb = "is" if len(m.present) == 1 else "are"
+        reply = f"{names_joined(m.present)} {verb} here ." if m.present else UNKNOWN
+        return Turn("ask_who_here", {}, reply, "presence")
+    others = [n for n in m.present if n not in (me.name, speaker)]
+    gone = [n for n in s.people if n not in m.present and n != speaker]
+    if others and s.rng.random() < 0.5:
+        asked = s.rng.choice(others)
+    else:
+        asked = s.rng.choice(gone) if gone and s.rng.random() < 0.6 else s.stranger()
+    if not m.present:
+        return Turn("ask_is_here", {"name": asked}, UNKNOWN, "presence")
+    reply = f"yes {asked} is here ." if asked in m.present else f"no {asked} is not here ."
+    return Turn("ask_is_here", {"name": asked}, reply, "presence")
+
+
+def ask_sight(s: Scene, _me: Speaks, _speaker: str, m: Moment) -> Turn:
+    draw = s.rng.random()
+    if draw < 0.35:
+        seen = " and ".join(f"a {x.text}" for x in m.sights)
+        return Turn("ask_see", {}, f"i see {seen} ." if seen else "i see nothing .", "sight")
+    sight = s.rng.choice(m.sights) if m.sights and s.rng.random() < 0.75 else None
+    if draw < 0.6:
+        return _colour_of(s, m, sight)
+    if draw < 0.8:
+        return _do_you_see(s, m, sight)
+    return _what_is(s, m, sight)
+
+
+def _colour_of(s: Scene, m: Moment, sight: Sight | None) -> Turn:
+    noun = sight.noun if sight else s.filler.word("object")
+    colour = next((x.colour for x in m.sights if x.noun == noun), None)
+    reply = f"the {noun} is {colour} ." if colour else UNKNOWN
+    return Turn("ask_colour_of", {"object": noun}, reply, "colour")
+
+
+def _do_you_see(s: Scene, m: Moment, sight: Sight | None) -> Turn:
+    noun = sight.noun if sight else s.filler.word("object")
+    seen = next((x for x in m.sights if x.noun == noun), None)
+    reply = f"yes i see a {seen.text} ." if seen else f"no i do not see a {noun} ."
+    return Turn("ask_do_you_see", {"object": noun}, reply, "sight")
+
+
+def _what_is(s: Scene, m: Moment, sight: Sight | None) -> Turn:
+    colour = sight.colour if sight else s.filler.word("colour")
+    nouns = [x.noun for x in m.sights if x.colour == colour]
+    reply = f"the {nouns[0]} is {colour} ." if nouns else UNKNOWN
+    return Turn("ask_what_is_colour", {"colour": colour}, reply, "colour")

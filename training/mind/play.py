@@ -1,0 +1,209 @@
+"""Plays scenes: draws a conversation, a moment and the newest message, whose reply is known.
+
+Every reply of the persona itself can be learnt where it follows from what stands before it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from training import world
+from training.mind.now import ask_presence, ask_sight, ask_time, draw_moment
+from training.mind.own import own_fact, own_name, own_yes_no
+from training.mind.scene import Line, Moment, Scene, Speaks, Turn, draw_facts, draw_scene
+from training.mind.talk import beyond, comings, manners, repeat, said, sums
+from training.mind.told import recall_mine, recall_theirs, tell
+from training.world import Split
+
+SILENCE = "<|silent|>"
+
+Topic = Callable[[Scene, Speaks, str, Moment], Turn]
+
+# topic -> (weight in the conversation, weight as the newest message)
+TOPICS: dict[Topic, tuple[float, float]] = {
+    own_fact: (2.0, 3.0),
+    own_yes_no: (0.8, 2.0),
+    own_name: (0.3, 1.0),
+    tell: (5.0, 1.2),
+    recall_mine: (1.2, 4.0),
+    recall_theirs: (0.6, 2.2),
+    ask_time: (0.3, 1.3),
+    ask_presence: (0.3, 1.6),
+    ask_sight: (0.3, 2.4),
+    sums: (0.8, 2.2),
+    manners: (1.0, 1.8),
+    repeat: (0.5, 1.6),
+    said: (0.5, 2.0),
+    comings: (0.2, 0.8),
+    beyond: (0.5, 1.4),
+}
+# These need the moment, which is gone by the time they are history.
+_OF_THE_MOMENT = (ask_time, ask_presence, ask_sight)
+_TOPICS = tuple(TOPICS)
+_IN_HISTORY = tuple(w for w, _ in TOPICS.values())
+_AS_NEWEST = tuple(w for _, w in TOPICS.values())
+
+
+class Newest(NamedTuple):
+    """The message to be answered. `kind` "person" or "persona"; `reply` is SILENCE where another is meant."""
+
+    kind: str
+    speaker: str
+    text: str
+    reply: str
+    skill: str
+
+
+class Play(NamedTuple):
+    scene: Scene
+    moment: Moment
+    newest: Newest
+
+
+def draw_play(rng: random.Random, split: Split, *, max_lines: int = 24, skill: str = "") -> Play:
+    """One whole situation. `skill` asks for a newest message that tests it (drawn again until it does)."""
+    scene = draw_scene(rng, split)
+    num_lines = 0 if rng.random() < 0.08 else rng.randint(1, max_lines)
+    while len(scene.lines) < num_lines:
+        _play_turn(scene)
+    for _ in range(60):
+        moment = draw_moment(scene)
+        for _ in range(8):
+            newest = _draw_newest(scene, moment, skill)
+            if not skill or newest.skill == skill:
+                return Play(scene, moment, newest)
+    return draw_play(rng, split, max_lines=max_lines, skill=skill)
+
+
+def _topic(rng: random.Random, weights: Sequence[float]) -> Topic:
+    return rng.choices(_TOPICS, weights)[0]
+
+
+def put(scene: Scene, turn: Turn) -> str:
+    """The turn's words, in one of the phrasings of the scene's split."""
+    if turn.intent == "salad":
+        return turn.given["words"]
+    template = scene.rng.choice(world.templates(turn.intent, scene.split))
+    text, _ = world.fill(template, scene.filler, turn.given)
+    return text
+
+
+def _addressed(scene: Scene, turn: Turn, text: str, name: str, chance: float) -> str:
+    """With the name before or after it, by that chance. What must be repeated cannot be followed by it."""
+    if scene.rng.random() >= chance or turn.intent == "salad":
+        return text
+    if turn.intent == "repeat":
+        return f"{name} {text}"
+    return world.address(text, name, scene.rng, split=scene.split)
+
+
+# --- the conversation so far
+
+
+def _play_turn(scene: Scene) -> None:
+    draw = scene.rng.random()
+    if draw < 0.06:
+        _come_or_go(scene)
+        return
+    other = scene.other_persona()
+    if other is not None and draw < 0.3:
+        _talk_to_other(scene, other)
+    elif other is not None and draw < 0.33:
+        _talk_to_self(scene, "persona", other)
+    else:
+        _talk_to_self(scene, "person", scene.rng.choice(scene.people))
+
+
+def _come_or_go(scene: Scene) -> None:
+    who = scene.rng.choice((*scene.people, *scene.personas))
+    if scene.rng.random() < 0.5:
+        scene.came = who
+        scene.add(Line("event", "", f"{who} comes in"))
+    else:
+        scene.left = who
+        scene.add(Line("event", "", f"{who} leaves"))
+
+
+def _talk_to_other(scene: Scene, other: str) -> None:
+    """A person and another persona; this one only listens."""
+    rng = scene.rng
+    speaker = rng.choice(scene.people)
+    facts = scene.others_facts.get(other)
+    if facts is None:
+        facts = scene.others_facts[other] = draw_facts(scene.filler, 2, 8)
+    topic = _topic(rng, _IN_HISTORY)
+    moment = draw_moment(scene) if topic in _OF_THE_MOMENT else Moment()
+    turn = topic(scene, Speaks(other, facts, ""), speaker, moment)
+    text = _addressed(scene, turn, put(scene, turn), other, 0.85)
+    scene.add(Line("person", speaker, text))
+    if turn.about:
+        scene.learn(*turn.about) if rng.random() < 0.97 or turn.skill == "tell" else None
+    if rng.random() < 0.93:
+        scene.add(Line("persona", other, turn.reply))
+    elif turn.about and turn.skill != "tell":
+        # Nobody said it after all.
+        scene.known.get(turn.about[0], {}).pop(turn.about[1], None)
+
+
+def _talk_to_self(scene: Scene, kind: str, speaker: str) -> None:
+    """Somebody and this persona."""
+    rng = scene.rng
+    topic = _topic(rng, _IN_HISTORY)
+    if kind == "persona":
+        topic = rng.choice((own_fact, own_yes_no, own_name, manners))
+    of_moment = topic in _OF_THE_MOMENT
+    turn = topic(
+        scene, Speaks(scene.name, scene.facts, scene.last_own), speaker, _moment_for(scene, of_moment)
+    )
+    text = _addressed(scene, turn, put(scene, turn), scene.name, 1.0 if kind == "persona" else 0.6)
+    scene.add(Line(kind, speaker, text))
+    if turn.about and turn.skill == "tell":
+        scene.learn(*turn.about)
+    draw = rng.random()
+    if draw < 0.9:
+        scene.add(Line("self", scene.name, turn.reply, learn=not of_moment))
+    elif draw < 0.94:
+        words = turn.reply.split()
+        scene.add(Line("self", scene.name, " ".join(words[: rng.randint(1, len(words))])))
+
+
+def _moment_for(scene: Scene, of_moment: bool) -> Moment:
+    return draw_moment(scene) if of_moment else Moment()
+
+
+# --- the newest message
+
+
+def _draw_newest(scene: Scene, moment: Moment, skill: str) -> Newest:
+    rng = scene.rng
+    draw = rng.random()
+    other = scene.other_persona()
+    if (draw < 0.17 and not skill) or skill == "silence":
+        return _to_another(scene, moment, other)
+    kind, speaker = "person", rng.choice(scene.people)
+    if other is not None and draw > 0.96:
+        kind, speaker = "persona", other
+    turn = _topic(rng, _AS_NEWEST)(scene, Speaks(scene.name, scene.facts, scene.last_own), speaker, moment)
+    text = _addressed(scene, turn, put(scene, turn), scene.name, 1.0 if kind == "persona" else 0.62)
+    return Newest(kind, speaker, text, turn.reply, turn.skill)
+
+
+def _to_another(scene: Scene, moment: Moment, other: str | None) -> Newest:
+    """Meant for somebody else, by name: mostly another persona of the room, now and then a person."""
+    rng = scene.rng
+    kind, speaker = "person", rng.choice(scene.people)
+    if other is not None and rng.random() < 0.08:
+        kind, speaker = "persona", other
+    meant = [p for p in scene.people if p != speaker]
+    if scene.personas and (not meant or rng.random() < 0.8):
+        meant = [p for p in scene.personas if p != speaker]
+    name = rng.choice(meant) if meant else scene.stranger()
+    turn = _topic(rng, _AS_NEWEST)(scene, Speaks(scene.name, scene.facts, scene.last_own), speaker, moment)
+    while turn.intent == "salad":
+        turn = _topic(rng, _AS_NEWEST)(
+            scene, Speaks(scene.name, scene.facts, scene.last_own), speaker, moment
+        )
+    text = _addressed(scene, turn, put(scene, turn), name, 1.0)
+    return Newest(kind, speaker, text, SILENCE, "silence")

@@ -1,0 +1,219 @@
+# ruff: noqa: SIM905
+"""A scene: a room with people and personas, what is true in it, and what has been said so far.
+
+Holds state and draws it at random; knows no phrasing of questions or answers and no tokens.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from training import world
+from training.world import Filler, Split
+
+UNKNOWN = "i do not know that ."
+UNCLEAR = "sorry i do not understand ."
+
+
+class Attr(NamedTuple):
+    """Something that can be true of somebody: its kind and, for some kinds, of what ("pet", "dog")."""
+
+    kind: str
+    of: str = ""
+
+
+class Line(NamedTuple):
+    """One entry of the conversation. `kind`: person, persona, self or event. `learn`: it can be derived
+    from what stands before it, so a model can be asked to."""
+
+    kind: str
+    name: str
+    text: str
+    learn: bool = False
+
+
+class Turn(NamedTuple):
+    """Something said and its answer: by which intent, with which slots, testing what. `about` is what the
+    listeners learn from it: (whom, what, value)."""
+
+    intent: str
+    given: dict[str, str]
+    reply: str
+    skill: str
+    about: tuple[str, Attr, str] | None = None
+
+
+class Speaks(NamedTuple):
+    """Whoever answers: its name, its facts, its last reply ("" before the first)."""
+
+    name: str
+    facts: dict[str, str]
+    last: str
+
+
+class Memory(NamedTuple):
+    name: str
+    attr: Attr
+    value: str
+    text: str
+
+
+class Sight(NamedTuple):
+    colour: str
+    noun: str
+    size: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"{self.size} {self.colour} {self.noun}" if self.size else f"{self.colour} {self.noun}"
+
+
+class Moment(NamedTuple):
+    """What stands in the VOLATILE tier beside the newest message. `clock` "" when no time is given."""
+
+    memories: tuple[Memory, ...] = ()
+    present: tuple[str, ...] = ()
+    sights: tuple[Sight, ...] = ()
+    touches: tuple[str, ...] = ()
+    clock: str = ""
+
+
+@dataclass
+class SceneFiller(Filler):
+    """Fills slots from the scene's split, and now and then with a word that is none of the world's."""
+
+    odd: float = 0.0
+
+    def word(self, category: str) -> str:
+        if category in ("name", "pet_name", "city") and self.rng.random() < self.odd:
+            return odd_word(self.rng)
+        return super().word(category)
+
+
+_ONSETS = "b d f g h j k l m n p r s t v w z br dr gr kr tr st sh ch".split()
+_VOWELS = "a e i o u a e i o ai ou ee".split()
+_CODAS = ["", "", "n", "l", "r", "s", "k", "t", "m", "x"]
+
+
+def odd_word(rng: random.Random) -> str:
+    """A pronounceable word outside the vocabulary."""
+    while True:
+        word = "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) for _ in range(rng.randint(1, 2)))
+        word += rng.choice(_CODAS)
+        if len(word) > 2 and word not in _VOCABULARY:
+            return word
+
+
+_VOCABULARY = frozenset(world.VOCABULARY)
+
+
+@dataclass
+class Scene:
+    """What is true: who is who, the persona's own facts, and what has been learnt about others."""
+
+    rng: random.Random
+    split: Split
+    filler: SceneFiller
+    name: str
+    personas: tuple[str, ...]  # the others
+    people: tuple[str, ...]
+    facts: dict[str, str]
+    hot_animals: tuple[str, ...]
+    hot_keys: tuple[str, ...]
+    hot_things: tuple[str, ...]
+    hot_plain: tuple[str, ...]
+    others_facts: dict[str, dict[str, str]] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    known: dict[str, dict[Attr, str]] = field(default_factory=dict)
+    # Of these, more than one value was heard.
+    changed: set[tuple[str, Attr]] = field(default_factory=set)
+    last_said: dict[str, str] = field(default_factory=dict)
+    last_own: str = ""
+    came: str = ""
+    left: str = ""
+
+    def learn(self, name: str, attr: Attr, value: str) -> None:
+        about = self.known.setdefault(name, {})
+        if about.get(attr, value) != value:
+            self.changed.add((name, attr))
+        about[attr] = value
+
+    def add(self, line: Line) -> None:
+        self.lines.append(line)
+        if line.kind == "self":
+            self.last_own = line.text
+        elif line.kind != "event":
+            self.last_said[line.name] = line.text
+
+    def other_persona(self) -> str | None:
+        return self.rng.choice(self.personas) if self.personas else None
+
+    def stranger(self) -> str:
+        """A name of nobody in the room."""
+        present = {self.name, *self.personas, *self.people}
+        while (name := self.filler.word("name")) in present:
+            pass
+        return name
+
+
+def draw_facts(filler: Filler, low: int, high: int) -> dict[str, str]:
+    """Facts of a persona, as its file holds them."""
+    rng = filler.rng
+    keys = ["likes", "dislikes", "home", "age", *world.KEYS]
+    chosen = rng.sample(keys, min(len(keys), rng.randint(low, high)))
+    return {key: draw_fact(filler, key) for key in chosen}
+
+
+def draw_fact(filler: Filler, key: str) -> str:
+    match key:
+        case "likes" | "dislikes":
+            return filler.like()
+        case "home":
+            return filler.word("city")
+        case "age":
+            return filler.age()
+        case _:
+            return filler.value(key)
+
+
+def draw_names(
+    rng: random.Random, filler: Filler, num: int, taken: set[str], *, cast: bool
+) -> tuple[str, ...]:
+    """Distinct names; `cast` prefers the personas that ship."""
+    names: list[str] = []
+    while len(names) < num:
+        name = rng.choice(world.PERSONAS) if cast and rng.random() < 0.9 else filler.word("name")
+        if name not in taken:
+            taken.add(name)
+            names.append(name)
+    return tuple(names)
+
+
+def draw_scene(rng: random.Random, split: Split) -> Scene:
+    """An empty room with its company. What is "hot" comes up again and again, so that facts of the same
+    kind, told by different people, stand beside each other."""
+    odd = 0.25 if split == "train" and rng.random() < 0.15 else 0.0
+    filler = SceneFiller(rng, held=split == "fillers", odd=odd)
+    num_others = min(rng.choice((0, 1, 2, 3, 4, 5, 5, 5, 6, 7, 9, 13)), 13)
+    num_people = rng.choice((1, 1, 2, 2, 3, 4))
+    cast = rng.random() < 0.5 and (split != "fillers" or rng.random() < 0.3)
+    taken: set[str] = set()
+    name, *personas = draw_names(rng, filler, 1 + num_others, taken, cast=cast and num_others < 13)
+    people = draw_names(rng, filler, min(num_people, 4), taken, cast=False)
+    animals = world.fillers("animal", held=filler.held)
+    things = world.fillers("thing", held=filler.held)
+    return Scene(
+        rng=rng,
+        split=split,
+        filler=filler,
+        name=name,
+        personas=tuple(personas),
+        people=people,
+        facts=draw_facts(filler, 0, 12),
+        hot_animals=tuple(rng.choices(animals, k=2)),
+        hot_keys=tuple(rng.sample(world.PERSON_KEYS, 2)),
+        hot_things=tuple(rng.choices(things, k=1)),
+        hot_plain=tuple(rng.sample(("home", "age", "likes"), 2)),
+    )

@@ -1,0 +1,75 @@
+"""nano's tokens: 64 specials, 256 bytes, then every word of the world with its leading space.
+
+Speech codes are appended after the words later, so that no id ever moves. Knows nothing of scenes or models.
+"""
+
+from __future__ import annotations
+
+from training.world import VOCABULARY
+
+# Order is for ever: an id is a row of the embedding.
+_NAMED = (
+    "<|pad|>", "<|begin|>", "<|end|>", "<|rules|>", "<|tools|>", "<|recipe|>", "<|identity|>", "<|person|>",
+    "<|persona|>", "<|self|>", "<|says|>", "<|event|>", "<|memory|>", "<|percept|>", "<|time|>", "<|silent|>",
+    "<|speak|>", "<|listen|>", "<|audio|>", "<|image|>", "<|touch|>", "<|interrupted|>", "<|backchannel|>",
+    "<|done|>",
+)  # fmt: skip
+NUM_SPECIALS = 64
+SPECIALS = (*_NAMED, *(f"<|reserved_{i}|>" for i in range(NUM_SPECIALS - len(_NAMED))))
+PAD, BEGIN, END, SELF, SAYS, SILENT = (
+    SPECIALS.index(f"<|{name}|>") for name in ("pad", "begin", "end", "self", "says", "silent")
+)
+FIRST_BYTE = NUM_SPECIALS
+FIRST_WORD = FIRST_BYTE + 256
+SIZE = FIRST_WORD + len(VOCABULARY)
+
+SPECIAL_ID = {text: i for i, text in enumerate(SPECIALS)}
+WORD_ID = {word: FIRST_WORD + i for i, word in enumerate(VOCABULARY)}
+
+
+def _byte_chars() -> tuple[str, ...]:
+    """GPT-2's printable stand-in for each byte, which is how a GGUF of model "gpt2" writes tokens."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [b for b in range(256) if b not in printable]
+    chars = {b: chr(b) for b in printable} | {b: chr(256 + i) for i, b in enumerate(others)}
+    return tuple(chars[b] for b in range(256))
+
+
+BYTE_CHARS = _byte_chars()
+_SPACE = BYTE_CHARS[ord(" ")]
+
+
+def token_texts() -> tuple[str, ...]:
+    """All tokens as a GGUF writes them, by id."""
+    return (*SPECIALS, *BYTE_CHARS, *(_SPACE + word for word in VOCABULARY))
+
+
+class _Encoder(dict[str, tuple[int, ...]]):
+    """word -> its ids; a word outside the world is spelled in bytes, its space first."""
+
+    def __missing__(self, word: str) -> tuple[int, ...]:
+        ids = tuple(FIRST_BYTE + b for b in f" {word}".encode())
+        if len(self) < 100_000:
+            self[word] = ids
+        return ids
+
+
+_ENCODER = _Encoder({word: (i,) for word, i in WORD_ID.items()})
+
+
+def encode(text: str) -> list[int]:
+    """Ids of lower-case words, each taken with a space before it."""
+    return [i for word in text.split() for i in _ENCODER[word]]
+
+
+def decode(ids: list[int]) -> str:
+    """The inverse of `encode`; special tokens appear as themselves, as words."""
+    pieces = []
+    for i in ids:
+        if i < NUM_SPECIALS:
+            pieces.append(f" {SPECIALS[i]}".encode())
+        elif i < FIRST_WORD:
+            pieces.append(bytes((i - FIRST_BYTE,)))
+        else:
+            pieces.append(f" {VOCABULARY[i - FIRST_WORD]}".encode())
+    return b"".join(pieces).decode("utf-8", "replace").strip()

@@ -1,4 +1,4 @@
-"""Speech with exact alignments from espeak-ng, through its C library: samples, words and phonemes with positions.
+"""Speech with exact alignments from espeak-ng's C library: samples, words and phonemes with positions.
 
 The library is global state and GPL: only training programs load it, in a process of their own, one engine per
 process. Knows nothing of models, noise or what is worth saying.
@@ -28,7 +28,7 @@ _EVENT_WORD, _EVENT_PHONEME = 1, 7
 
 
 class WordMark(NamedTuple):
-    """A word begins at `sample` (16 kHz); in the text it begins at `character`. Some short words have no mark."""
+    """A word begins at `sample` (16 kHz), in the text at `character`. Some short words have no mark."""
 
     sample: int
     character: int
@@ -50,7 +50,7 @@ class Speech(NamedTuple):
 
 
 class Style(NamedTuple):
-    """A voice is a language, maybe with a variant ("en-us+f3"). Pitch, range 0-99; speed in words a minute."""
+    """A voice is a language, maybe with a variant ("en-us+f3"). Pitch and its range: 0 to 99."""
 
     voice: str = "en-us"
     speed_wpm: int = 160

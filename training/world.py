@@ -9,6 +9,7 @@ never uses. Knows nothing of prompts, of sound or of models.
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -1108,6 +1109,14 @@ PERSON_KEYS = (
 _SLOT_ORDER = ("key", "value", "pkey", "pvalue")
 
 
+_A_BEFORE_VOWEL = re.compile(r"\ba (?=[aeio]|um)")
+
+
+def articled(text: str) -> str:
+    """ "an owl", "an umbrella", "a ukulele": the article that a word wants."""
+    return _A_BEFORE_VOWEL.sub("an ", text)
+
+
 @cache
 def slots(template: str) -> tuple[str, ...]:
     """Names of the template's slots; those that others depend on come first."""
@@ -1124,7 +1133,8 @@ def fill(template: str, filler: Filler, given: dict[str, str] | None = None) -> 
             chosen[f"_{slot}"] = given[slot].replace(" ", "_")
     for slot in slots(template):
         chosen[slot] = given[slot] if given and slot in given else filler.slot(slot, chosen)
-    return template.format_map(chosen), chosen
+    text = template.format_map(chosen)
+    return (text if "words" in chosen else articled(text)), chosen
 
 
 def templates(intent: str, split: Split) -> tuple[str, ...]:

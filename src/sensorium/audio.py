@@ -29,6 +29,9 @@ _CONVERT = "convert it, for example with: ffmpeg -i FILE -ac 1 -c:a pcm_s16le ou
 _AGAIN = "record or copy the file again"
 
 
+Samples = NDArray[np.float32] | NDArray[np.int16]
+
+
 class Sound(NamedTuple):
     """Mono sound. `samples` float32 (n,), n > 0, -1 to 1."""
 
@@ -52,10 +55,11 @@ class _Format(NamedTuple):
 
 
 def read_wav(path: Path | str, *, max_seconds: float = MAX_SECONDS) -> Sound:
-    """Reads a WAV file: PCM of 8, 16, 24 or 32 bits or 32-bit float, 1 to 8 channels (mixed down), 8 to 96 kHz.
+    """Reads PCM of 8, 16, 24 or 32 bits or 32-bit float, 1 to 8 channels (mixed down), 8 to 96 kHz.
 
-    Raises BadInput, in one line with a remedy, for anything else: absent, a folder, another format, cut short,
-    empty, longer than `max_seconds`, or a header that makes no sense. Memory is taken for what the file holds.
+    Raises BadInput, in one line with a remedy, for anything else: absent, a folder, another format, cut
+    short, empty, longer than `max_seconds`, or a header that makes no sense. Memory is taken for what the
+    file holds.
     """
     path = Path(path)
     if not path.exists():
@@ -73,13 +77,11 @@ def read_wav(path: Path | str, *, max_seconds: float = MAX_SECONDS) -> Sound:
     return Sound(np.clip(samples, -1.0, 1.0), form.rate_hz)
 
 
-def write_wav(
-    path: Path | str, samples: NDArray[np.float32] | NDArray[np.int16], sample_rate_hz: int
-) -> None:
+def write_wav(path: Path | str, samples: Samples, sample_rate_hz: int) -> None:
     """Writes mono 16-bit PCM; the file appears whole or not at all.
 
-    `samples` int16 or float32 (n,), floats beyond -1 to 1 are clipped. Raises BadInput when `samples` has another
-    form, the rate is out of range, or the disk refuses.
+    `samples` int16 or float32 (n,), floats beyond -1 to 1 are clipped. Raises BadInput when `samples` has
+    another form, the rate is out of range, or the disk refuses.
     """
     path = Path(path)
     pcm = to_int16(samples)
@@ -92,15 +94,16 @@ def write_wav(
     _write_whole(path, head + pcm.astype("<i2").tobytes())
 
 
-def to_int16(samples: NDArray[np.float32] | NDArray[np.int16]) -> NDArray[np.int16]:
-    """Float32 -1 to 1 (clipped) or int16 (as it is), shape (n,), as int16. Raises BadInput for other forms."""
+def to_int16(samples: Samples) -> NDArray[np.int16]:
+    """Float32 -1 to 1 (clipped) or int16 (as it is), shape (n,), as int16. Raises BadInput otherwise."""
     if samples.ndim != 1:
         raise BadInput(f"mono sound has one dimension, not {samples.ndim}")
     if samples.dtype == np.int16:
-        return samples.astype(np.int16, copy=False)
+        return np.asarray(samples, np.int16)
     if samples.dtype != np.float32 or not np.isfinite(samples).all():
         raise BadInput(f"sound must be int16 or finite float32, not {samples.dtype}")
-    return np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype(np.int16)
+    scaled = np.clip(np.asarray(samples, np.float32), -1.0, 1.0) * np.float32(32767.0)
+    return np.round(scaled).astype(np.int16)
 
 
 def from_int16(samples: NDArray[np.int16]) -> NDArray[np.float32]:

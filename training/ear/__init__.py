@@ -1,1 +1,1 @@
-"""Programs that make nano's ear: a streaming encoder from 16 kHz sound to words, trained on synthetic speech only."""
+"""Programs that make nano's ear: a streaming encoder from sound to words, trained on synthetic speech."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -60,7 +61,8 @@ def main() -> None:
     )
     parser.add_argument("onnx", type=Path)
     arguments = parser.parse_args()
-    np.savez_compressed(OUT, **tensors(arguments.onnx))
+    named: dict[str, Any] = dict(tensors(arguments.onnx))
+    np.savez_compressed(OUT, **named)
     rng = np.random.default_rng(6)
     silence = np.zeros(8000, np.float32)
     speech = engine().speak("hello maya what do you like", Style()).samples

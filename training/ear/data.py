@@ -1,6 +1,6 @@
-"""Endless labelled speech: sentences of nano's world and word salad, spoken, disturbed, batched. Nothing is stored.
+"""Endless labelled speech: sentences of nano's world and word salad, spoken, disturbed, in batches.
 
-Runs in a child process, because espeak-ng is global state (and GPL) and because the trainer's thread is precious.
+Runs in a child process: espeak-ng is global state (and GPL), and the trainer's thread is precious.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Lexicon(NamedTuple):
 
 
 class Utterance(NamedTuple):
-    """`samples` float32 (640 n,); per 25 Hz frame a phoneme id or IGNORE; per word the frame after its end."""
+    """`samples` float32 (640 n,); a phoneme id or IGNORE per frame; per word the frame after its end."""
 
     samples: NDArray[np.float32]
     words: list[str]
@@ -50,7 +50,7 @@ class Utterance(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """B utterances padded to a common even number of frames T. Padded targets are IGNORE (frames) or 0 (ids)."""
+    """B utterances padded to a common even number of frames T, their targets with IGNORE or 0."""
 
     samples: NDArray[np.int16]  # (B, 640 T)
     num_frames: NDArray[np.int64]  # (B,)
@@ -66,7 +66,7 @@ Sentence = Callable[[random.Random], list[str]]
 
 
 def world_sentence(rng: random.Random) -> list[str]:
-    """What training draws from nano's world: never a held-out filler in its slot, never a held-out phrasing."""
+    """What training draws from nano's world: no held-out filler in its slot, no held-out phrasing."""
     return utterance(rng, split="train").split()
 
 
@@ -76,7 +76,7 @@ def salad(rng: random.Random, words: tuple[str, ...]) -> list[str]:
 
 
 def find_phonemes(words: tuple[str, ...], voices: tuple[str, ...]) -> tuple[str, ...]:
-    """Every phoneme that espeak-ng uses for these words in these voices at least five times; silence first."""
+    """Every phoneme that espeak-ng uses for these words at least five times; silence first."""
     counts: Counter[str] = Counter()
     for voice in voices:
         for start in range(0, len(words), 20):
@@ -93,7 +93,7 @@ def bare_phoneme(name: str) -> str:
 def utter(
     rng: random.Random, words: list[str], style: Style, phoneme_ids: dict[str, int], *, pause_s: float = 0.0
 ) -> Utterance:
-    """Speaks `words` between some silence. With `pause_s` a pause of that length falls between two of them."""
+    """Speaks `words` between some silence. With `pause_s` such a pause falls between two of them."""
     parts = [words] if pause_s == 0.0 or len(words) < 2 else _split(rng, words)
     samples = [np.zeros(round(rng.uniform(0.05, 0.6) * 16_000), np.float32)]
     spoken: list[tuple[int, int, str]] = []

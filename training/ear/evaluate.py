@@ -1,7 +1,7 @@
-"""Measures the ear: word error rates on held-out sentences, voices, noise and word salad, from the shipped ONNX.
+"""Measures the shipped ear.onnx: word error rates on held-out sentences, voices, noise and word salad.
 
-`rows()` is what training/evaluate.py puts into its table; `python -m training.ear.evaluate` prints it. The child
-process that speaks is the same as in training; seeds are fixed, so the sets are the same for every run.
+`rows()` is what training/evaluate.py puts into its table; `python -m training.ear.evaluate` prints it. Seeds
+are fixed, so the sets are the same for every run.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Writes the trained ear as ONNX into the bundle: `python -m training.ear.export [--checkpoint FILE]`.
 
-One 80 ms chunk and the state go in, word logits, encoder frames and the new state come out. Weights are stored as
-float16 and computed as float32; what was rounded is what is verified. The word list travels in the metadata.
+One 80 ms chunk and the state go in; word logits, frames and the new state come out. Weights are stored
+as float16 and computed as float32; the rounded ear is what is verified. The words travel in the metadata.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def export(ear: Ear, lexicon: Lexicon, path: Path, *, steps: int) -> None:
 
 
 def verify(ear: Ear, path: Path, samples: NDArray[np.float32]) -> float:
-    """Streams `samples` (a whole number of chunks) through the file; largest logit difference to torch offline.
+    """Streams `samples` (whole chunks) through the file; the largest logit difference to torch offline.
 
     Raises AssertionError where the best word of any frame differs.
     """
@@ -94,7 +94,7 @@ def verify(ear: Ear, path: Path, samples: NDArray[np.float32]) -> float:
 
 
 def _store_half(graph: onnx.GraphProto, keep_full: set[str]) -> None:
-    """Initializers of some size become float16 with a Cast behind them, which onnxruntime folds when it loads."""
+    """Large initializers become float16 with a Cast behind them, which onnxruntime folds at load."""
     casts = []
     for tensor in graph.initializer:
         if tensor.data_type != TensorProto.FLOAT or tensor.name in keep_full:

@@ -32,7 +32,7 @@ class State(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """Per 25 Hz frame. `words` and `chars` are CTC logits with the blank at 0, `frames` what the mind may read."""
+    """Per 25 Hz frame. `words`, `chars`: CTC logits, blank at 0; `frames`: what the mind may read."""
 
     words: Tensor  # (B, T, 1 + words)
     chars: Tensor  # (B, T, 1 + characters)

@@ -1,4 +1,4 @@
-"""What rooms and microphones do to speech: level, colour, band limits, noise. Arrays in, arrays out, seeded."""
+"""What rooms and microphones do to speech: level, colour, band limits, noise. Arrays in, arrays out."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def rms(samples: Samples) -> float:
 
 
 def equalize(rng: np.random.Generator, speech: Samples, *, max_db: float = 8.0) -> Samples:
-    """A smooth random frequency response; one time in six also a band limit, like a telephone or an 8 kHz file."""
+    """A smooth random frequency response; one time in six a band limit as well, as of an 8 kHz file."""
     hz = np.fft.rfftfreq(len(speech), 1 / _RATE)
     knots_hz = np.array([60, 150, 300, 600, 1200, 2400, 4800, 8000], np.float64)
     gain_db = np.interp(np.log(np.maximum(hz, 60)), np.log(knots_hz), rng.uniform(-max_db, max_db, 8))
@@ -72,7 +72,7 @@ def equalize(rng: np.random.Generator, speech: Samples, *, max_db: float = 8.0) 
 
 
 def disturb(rng: np.random.Generator, bank: NoiseBank, speech: Samples, babble: Samples | None) -> Samples:
-    """One utterance as a microphone might give it: 20 % clean but for its level, the rest coloured and noisy."""
+    """One utterance as a microphone might give it: 20 % clean but for its level, the rest noisy."""
     if rng.random() < 0.8:
         if rng.random() < 0.5:
             speech = equalize(rng, speech)
@@ -87,4 +87,4 @@ def disturb(rng: np.random.Generator, bank: NoiseBank, speech: Samples, babble: 
 
 def set_level(rng: np.random.Generator, speech: Samples) -> Samples:
     gain = np.exp(rng.uniform(np.log(0.1), np.log(1.9)))
-    return np.clip(speech * np.float32(gain), -1.0, 1.0)
+    return np.asarray(np.clip(speech * np.float32(gain), -1.0, 1.0), np.float32)

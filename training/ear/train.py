@@ -1,7 +1,7 @@
 """Trains nano's ear: `python -m training.ear.train [--preset full|smoke] [--resume]`.
 
-Word CTC and character CTC on the upper GRU, a phoneme per frame on the lower one. The phonemes' exact times are what
-gets the CTC off its plateau; a word's own end, asked for early in the run, keeps its spike close to the word.
+Word CTC and character CTC on the upper GRU, a phoneme per frame on the lower one. Exact times get the
+CTC off its plateau: the phonemes', and each word's end, which also keeps its spike close to the word.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def _step(run: Run, plan: Plan, made: Batch) -> dict[str, float]:
     spike_weight = max(0.02, 1.0 - 5.0 * done)
     total = parts["word"] + 0.3 * parts["char"] + parts["phoneme"] + spike_weight * parts["spike"]
     run.optimizer.zero_grad(set_to_none=True)
-    total.backward()
+    total.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(run.ear.parameters(), 1.0)
     run.optimizer.step()
     run.step += 1

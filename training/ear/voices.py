@@ -1,4 +1,4 @@
-"""Who speaks in the training data, who never does, and how fast and how high. Pure choices from a seeded rng."""
+"""Who speaks in the training data and who never does, how fast and how high: choices from a seeded rng."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HELD_OUT_VARIANTS = ("en-us+belinda", "en-us+edward2", "en+steph", "en-us+klatt2
 
 
 def training_style(rng: random.Random) -> Style:
-    """A quarter base voice, half accents times plain variants, the rest characters; never a held-out voice."""
+    """A quarter base voice, half accents by plain variants, the rest characters; no held-out voice."""
     share = rng.random()
     if share < 0.25:
         voice = BASE

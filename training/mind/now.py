@@ -81,7 +81,7 @@ def ask_sight(s: Scene, _me: Speaks, _speaker: str, m: Moment) -> Turn:
     draw = s.rng.random()
     if draw < 0.35:
         seen = " and ".join(f"a {x.text}" for x in m.sights)
-        return Turn("ask_see", {}, f"i see {seen} ." if seen else "i see nothing .", "sight")
+        return Turn("ask_see", {}, world.articled(f"i see {seen} .") if seen else "i see nothing .", "sight")
     sight = s.rng.choice(m.sights) if m.sights and s.rng.random() < 0.75 else None
     if draw < 0.6:
         return _colour_of(s, m, sight)
@@ -101,7 +101,7 @@ def _do_you_see(s: Scene, m: Moment, sight: Sight | None) -> Turn:
     noun = sight.noun if sight else s.filler.word("object")
     seen = next((x for x in m.sights if x.noun == noun), None)
     reply = f"yes i see a {seen.text} ." if seen else f"no i do not see a {noun} ."
-    return Turn("ask_do_you_see", {"object": noun}, reply, "sight")
+    return Turn("ask_do_you_see", {"object": noun}, world.articled(reply), "sight")
 
 
 def _what_is(s: Scene, m: Moment, sight: Sight | None) -> Turn:

@@ -1,12 +1,13 @@
 """A play as tokens, exactly as sensorium.prompting composes it (a test holds the two together).
 
-Knows nothing of models. Each id has a weight class: 0 is not learnt, 1 is an own answer, 2 is learnt a little.
+Each id has a weight class: 0 is not learnt, 1 is an own answer, 2 is learnt a little. Knows nothing of models.
 """
 
 from __future__ import annotations
 
 import random
 
+from training import world
 from training.mind.now import presence_text
 from training.mind.play import SILENCE, Play
 from training.mind.scene import Line
@@ -98,7 +99,10 @@ def render(play: Play, *, rules: str = RULES[0], recipe: str = RECIPES[0], with_
 
 
 def percept_texts(play: Play) -> list[str]:
-    return [*(f"you see a {sight.text}" for sight in play.moment.sights), *play.moment.touches]
+    return [
+        *(world.articled(f"you see a {sight.text}") for sight in play.moment.sights),
+        *play.moment.touches,
+    ]
 
 
 def reply_ids(reply: str) -> list[int]:

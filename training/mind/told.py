@@ -10,7 +10,8 @@ _PLAIN = ("home", "age", "likes")
 
 def tell(s: Scene, _me: Speaks, speaker: str, _m: Moment) -> Turn:
     """A statement, which is acknowledged by saying it back."""
-    attr = new_attr(s)
+    told = s.known.get(speaker)
+    attr = s.rng.choice(list(told)) if told and s.rng.random() < 0.25 else new_attr(s)
     given, value = draw_value(s, attr)
     reply = f"ok {speaker} {to_person(attr, value)} ."
     return Turn(f"say_{attr.kind}", given, reply, "tell", about=(speaker, attr, value))
@@ -138,7 +139,7 @@ def draw_memory(s: Scene) -> Memory:
     if draw < 0.3:
         text = of_person(name, attr, value)
     elif draw < 0.6 and attr.kind == "pet":
-        text = f"{name} has a {attr.of} called {value}"
+        text = world.articled(f"{name} has a {attr.of} called {value}")
     elif draw < 0.6 and attr.kind == "key":
         text = f"the favourite {attr.of} of {name} is {value}"
     else:

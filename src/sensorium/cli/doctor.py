@@ -8,16 +8,23 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from ctypes.util import find_library
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
+
+from sensorium.bundles import catalogue
+from sensorium.cli.output import Home, Json, run
+from sensorium.config import Config
 from sensorium.errors import SensoriumError
+from sensorium.store.store import Store
 
 
 class Finding(NamedTuple):
-    """`state` is "ok", "missing" (a core part; the command fails) or "optional" (absent, and that is fine)."""
+    """`state` is "ok", "missing" (needed; the command fails) or "optional" (absent, and that is fine)."""
 
     part: str
     state: str
@@ -25,16 +32,17 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def examine(home: Path) -> list[Finding]:
+def examine(config: Config) -> list[Finding]:
     """Looks at everything once. Starts no worker and changes nothing."""
+    home = Path(config.home)
     return [
         Finding("python", "ok", f"{platform.python_version()} at {sys.executable}"),
         *_packages(),
-        _bundle(),
+        _bundle(config.bundle),
         _espeak(),
         _extra("pocketsphinx", "speech-to-text for human voices", "stt"),
         _home(home),
-        _store(home),
+        _store(config.store_path),
         _machine(),
         _gpu(),
     ]
@@ -48,22 +56,23 @@ def _packages() -> Iterator[Finding]:
             yield Finding(name, "missing", "not installed", "pip install sensorium")
 
 
-def _bundle() -> Finding:
-    from sensorium.bundles import catalogue
-
+def _bundle(name: str) -> Finding:
     try:
-        bundle = catalogue.find("nano")
+        bundle = catalogue.find(name)
         for role in bundle.files:
             bundle.file(role)
     except SensoriumError as e:
-        return Finding("bundle nano", "missing", e.message, e.remedy or "install sensorium again")
+        return Finding(f"bundle {name}", "missing", e.message, e.remedy or "install sensorium again")
     sizes = sum(bundle.file(role).stat().st_size for role in bundle.files)
-    return Finding("bundle nano", "ok", f"version {bundle.version}, {sizes / 1e6:.1f} MB, checksums right")
+    return Finding(f"bundle {name}", "ok", f"version {bundle.version}, {sizes / 1e6:.1f} MB, checksums right")
 
 
 def _espeak() -> Finding:
     if find_spec("espeakng_loader") is not None:
-        return Finding("espeak-ng", "ok", f"espeakng-loader {metadata.version('espeakng-loader')} (GPL, own process)")
+        version = metadata.version("espeakng-loader")
+        return Finding("espeak-ng", "ok", f"espeakng-loader {version} (GPL, a process of its own)")
+    if library := find_library("espeak-ng"):
+        return Finding("espeak-ng", "ok", f"{library} of this system (GPL, a process of its own)")
     return Finding("espeak-ng", "missing", "personas have no voice", 'pip install "sensorium[espeak]"')
 
 
@@ -85,12 +94,22 @@ def _home(home: Path) -> Finding:
     return Finding("home", "ok", f"{home}, {free_gb:.0f} GB free")
 
 
-def _machine() -> Finding:
-    import psutil
+def _store(path: Path) -> Finding:
+    if not path.exists():
+        return Finding("store", "ok", f"{path} will be made at first use")
+    try:
+        Store.open(path).close()
+    except SensoriumError as e:
+        return Finding("store", "missing", e.message, e.remedy)
+    return Finding("store", "ok", f"{path}, {path.stat().st_size / 1e6:.1f} MB, opens clean")
 
+
+def _machine() -> Finding:
     memory_gb = psutil.virtual_memory().total / 1e9
     state = "ok" if memory_gb >= 2 else "missing"
-    return Finding("machine", state, f"{os.cpu_count()} cores, {memory_gb:.0f} GB memory, {platform.machine()}")
+    return Finding(
+        "machine", state, f"{os.cpu_count()} cores, {memory_gb:.0f} GB memory, {platform.machine()}"
+    )
 
 
 def _gpu() -> Finding:
@@ -102,3 +121,28 @@ def _gpu() -> Finding:
     if result.returncode != 0:
         return Finding("gpu", "optional", "nvidia-smi does not answer; everything runs on the CPU")
     return Finding("gpu", "ok", result.stdout.strip().replace("\n", "; "))
+
+
+def doctor(*, json: Json = False, home: Home = None) -> None:
+    """What is installed, what is missing, what to do about it. Exit code 1 when something needed is missing.
+
+    Example: sensorium doctor
+    """
+    with run("doctor", json) as output:
+        findings = examine(Config.load(home))
+        missing = [f for f in findings if f.state == "missing"]
+        output.result({"ok": not missing, "findings": [f._asdict() for f in findings]})
+        output.say(_table(findings))
+        output.text("Something needed is missing." if missing else "Everything needed is here.")
+    if missing:
+        raise SystemExit(1)
+
+
+def _table(findings: list[Finding]) -> object:
+    from rich.table import Table
+
+    style = {"ok": "green", "missing": "bold red", "optional": "yellow"}
+    table = Table("part", "state", "detail", "what to do")
+    for f in findings:
+        table.add_row(f.part, f"[{style[f.state]}]{f.state}[/]", f.detail, f.remedy)
+    return table

@@ -1,14 +1,54 @@
-"""Shows an explanation to people. Pure: the command that fetches the turns is wired elsewhere."""
+"""`sensorium explain`: why a persona's last two prompts differ, and what that cost."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from cyclopts import Parameter
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sensorium.prompting.explain import Explanation, SourceRow, TierRow
+from sensorium.cli.output import Home, Json, run
+from sensorium.clock import SystemClock
+from sensorium.config import Config
+from sensorium.errors import BadInput
+from sensorium.prompting.explain import Explanation, SourceRow, TierRow, as_dict
+from sensorium.prompting.explain import explain as explain_turns
+from sensorium.store import personas, turns
+from sensorium.store.database import Database
+from sensorium.store.store import Store
+from sensorium.store.turns import KeptTurn
 
 _STYLE = {"identical": "green", "first": "dim", "grew": "cyan", "changed": "yellow"}
+
+
+def explain(
+    name: Annotated[str, Parameter(name="persona", help="Id or spoken name, whatever its case.")],
+    /,
+    *,
+    json: Json = False,
+    home: Home = None,
+) -> None:
+    """For the last two turns of a persona: each tier's bytes, the first byte that differs, the source that
+    wrote it, and the tokens it cost.
+
+    Example: sensorium explain maya
+    """
+    with run("explain", json) as output:
+        with Store.open(Config.load(home).store_path, clock=SystemClock()) as store:
+            kept = store.read(_last_two, name).result()
+        if not kept:
+            raise BadInput(
+                f"{name} has had no turn yet", remedy=f"sensorium ask --persona {name} --text hello"
+            )
+        explanation = explain_turns(kept[-1], kept[0] if len(kept) > 1 else None)
+        output.result(as_dict(explanation))
+        output.say(render(explanation))
+
+
+def _last_two(db: Database, name: str) -> list[KeptTurn]:
+    return turns.last(db, personas.get(db, name).id, 2)
 
 
 def render(explanation: Explanation) -> RenderableType:
@@ -23,7 +63,7 @@ def _tier_table(explanation: Explanation) -> Table:
     table = Table(title=f"{explanation.persona_id}: turn {explanation.turn_id}{before}", title_justify="left")
     for name in ("tier", "change", "written by"):
         table.add_column(name)
-    for name in ("first difference", "blocks", "bytes", "tokens", "processed"):
+    for name in ("first difference", "bytes", "tokens", "processed"):
         table.add_column(name, justify="right")
     table.add_column("sha256")
     for row in explanation.tiers:
@@ -40,7 +80,6 @@ def _tier_cells(row: TierRow) -> tuple[str | Text, ...]:
         Text(row.change, style=style),
         row.written_by or "",
         "" if row.first_difference is None else f"byte {row.first_difference:,}",
-        f"{row.num_blocks:,}",
         f"{row.num_bytes:,}",
         _count(row.tokens),
         _count(row.processed_tokens),

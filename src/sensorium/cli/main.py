@@ -45,7 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The console script. Always ends in SystemExit, or in the traceback of a bug."""
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(tokens, exit_on_error=False, print_error=False, verbose=False)
+        _check_text(tokens)
+        app(tokens, exit_on_error=False, print_error=False, verbose=False, result_action="return_value")
+        raise SystemExit(0)
+    except BadInput as e:
+        raise SystemExit(show_error(e, "--json" in tokens)) from e
     except CycloptsError as e:
         raise SystemExit(show_error(_refusal(e), "--json" in tokens)) from e
     except ImportError as e:
@@ -61,13 +65,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(1) from e
 
 
+def _check_text(tokens: Sequence[str]) -> None:
+    """Bytes that are no UTF-8 arrive as lone surrogates, which nothing behind here could store or show."""
+    for token in tokens:
+        if not token.isascii() and any("\ud800" <= char <= "\udfff" for char in token):
+            raise BadInput(f"{token!a} is not UTF-8 text")
+
+
 def _refusal(error: CycloptsError) -> SensoriumError:
     """A wrong command line in our words: one line and the next step."""
+    see = f"see: {' '.join(['sensorium', *(error.command_chain or ()), '--help'])}"
     if isinstance(error, UnknownCommandError) and error.unused_tokens:
-        known = [name for name in (error.app or app) if not name.startswith("-")]
-        return NotFound.named("command", error.unused_tokens[0], known)
-    help_line = " ".join(["sensorium", *(error.command_chain or ()), "--help"])
-    return BadInput(" ".join(str(error).split()).rstrip("."), remedy=f"see: {help_line}")
+        wanted = error.unused_tokens[0]
+        if wanted.startswith("-"):
+            return BadInput(f"no option called {wanted!r} here", remedy=see)
+        return NotFound.named("command", wanted, [n for n in (error.app or app) if not n.startswith("-")])
+    return BadInput(" ".join(str(error).split()).rstrip("."), remedy=see)
 
 
 def _not_installed(error: ImportError) -> SensoriumError | None:

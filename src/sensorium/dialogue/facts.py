@@ -18,7 +18,7 @@ _FORMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             rf"my (?P<a>{_ONE}(?: {_ONE})?) is (?:called|named) (?P<b>{_ONE}(?: {_ONE})?)",
             "{who} has a {a} called {b}",
         ),
-        (rf"my (?P<a>{_ONE})(?:'s|s) name is (?P<b>{_ONE}(?: {_ONE})?)", "{who} has a {a} called {b}"),
+        (rf"my (?P<a>[\w-]+?)(?:'s|s) name is (?P<b>{_ONE}(?: {_ONE})?)", "{who} has a {a} called {b}"),
         (rf"i have (?P<a>an?|one|two|three) (?P<b>{_FEW})", "{who} has {a} {b}"),
         (rf"my favou?rite (?P<a>{_ONE}) is (?P<b>{_FEW})", "the favourite {a} of {who} is {b}"),
         (rf"i (?:really )?(?:like|love) (?P<a>{_FEW})", "{who} likes {a}"),

@@ -23,13 +23,13 @@ _OPENERS = frozenset(
     afternoon night dear tell me excuse sorry then
     """)
 )
-# A name behind one of these is spoken about, not to: "do you know maya", "my cat is called maya".
-_ABOUT = frozenset(
-    words_of("""
-    about does did is was are were has had called named with and or for of than to from know knows like
-    likes meet met see saw ask asked by near am
-    """)
+# A name behind one of these is spoken about, not to: "who is maya", "tell me about maya".
+_ABOUT = frozenset(words_of("about does did is was are were has had and or than of near by am"))
+# The same, but for the end of a question: "my cat is called maya", yet "what is my cat called, maya".
+_ABOUT_IN_STATEMENTS = frozenset(
+    words_of("called named with for to from know knows like likes meet met see saw ask asked")
 )
+_ASKS = frozenset(words_of("what who where when why how which"))
 # Real words that lie within one letter of some name: never taken for a misheard one.
 _NOT_NAMES = frozenset(
     words_of("""
@@ -88,7 +88,7 @@ def _rank(words: list[str], at: int, parts: list[str]) -> int | None:
     exact = heard == parts
     starts = all(w in _OPENERS for w in words[:at])
     ends = at + len(parts) == len(words)
-    about = at > 0 and words[at - 1] in _ABOUT
+    about = at > 0 and _is_about(words[:at], ends)
     if exact:
         if about:
             return ABOUT_RANK
@@ -99,11 +99,20 @@ def _rank(words: list[str], at: int, parts: list[str]) -> int | None:
     return None
 
 
+def _is_about(before: list[str], ends: bool) -> bool:
+    if before[-1] in _ABOUT_IN_STATEMENTS:
+        return not (ends and _ASKS.intersection(before))
+    return before[-1] in _ABOUT
+
+
 def sounds_like(heard: str, name: str) -> bool:
-    """Could `heard` be the ear's spelling of `name`? Same first letter, few letters apart, no common word."""
+    """Could `heard` be the ear's spelling of `name`? Same first sound, few letters apart, no common word."""
+    if heard in _NOT_NAMES:
+        return heard == name
+    heard, name = _spelling(heard), _spelling(name)
     if heard == name:
         return True
-    if heard in _NOT_NAMES or len(heard) < 3 or len(name) < 3 or heard[0] != name[0]:
+    if len(heard) < 3 or len(name) < 3 or heard[0] != name[0]:
         return False
     if _skeleton(heard) == _skeleton(name) and len(_skeleton(name)) >= 2:
         return abs(len(heard) - len(name)) <= 2
@@ -123,6 +132,10 @@ def distance(a: str, b: str) -> int:
             row.append(cost)
         before, previous = previous, row
     return previous[-1]
+
+
+def _spelling(word: str) -> str:
+    return word.replace("ph", "f").replace("k", "c").replace("y", "i")
 
 
 def _skeleton(word: str) -> str:

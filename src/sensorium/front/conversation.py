@@ -47,7 +47,6 @@ class Parts(NamedTuple):
     settler: Settler | None
     turns: Turns
     floor: Floor
-    max_tokens: int
     clock: Clock
     trace: Trace
     counters: Counters
@@ -173,8 +172,7 @@ class Conversation:
     async def _words(self, draft: Draft, prompt: Prompt) -> AsyncGenerator[str]:
         parts, turn = self._parts, draft.turn
         recipe = parts.room.room.recipe
-        max_tokens = min(parts.max_tokens, recipe.max_reply_tokens)
-        request = Generate(turn.turn_id, prompt, recipe.sampling, max_tokens)
+        request = Generate(turn.turn_id, prompt, recipe.sampling, recipe.max_reply_tokens)
         asked_s = parts.clock.now_s()
         async with aclosing(parts.llm.generate(request)) as pieces:
             async for piece in pieces:

@@ -56,7 +56,7 @@ class Pcm(NamedTuple):
 
 
 class LlmLink:
-    incoming = FromLlm
+    incoming: object = FromLlm
 
     def __init__(self, counters: Counters) -> None:
         self.line = Line("llm", "language model", counters)
@@ -145,7 +145,7 @@ class EarStream:
 
 
 class HearingLink:
-    incoming = FromHearing
+    incoming: object = FromHearing
 
     def __init__(self, counters: Counters) -> None:
         self.line = Line("hearing", "hearing", counters)
@@ -173,7 +173,7 @@ class HearingLink:
 
 
 class SpeechLink:
-    incoming = FromSpeech
+    incoming: object = FromSpeech
 
     def __init__(self, counters: Counters) -> None:
         self.line = Line("speech", "speech", counters)

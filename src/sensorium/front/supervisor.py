@@ -10,7 +10,7 @@ import asyncio
 import socket
 import sys
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
@@ -63,9 +63,20 @@ class _Life(NamedTuple):
 
 
 class Worker:
-    """One worker through all its lives. `start` once, then `serve` in a task; its cancellation ends all."""
+    """One worker through all its lives: `start`, then `serve` in a task, in the end `stop`.
 
-    def __init__(self, spec: WorkerSpec, link: Link, clock: Clock, counters: Counters) -> None:
+    `on_restart` is called when a new process has taken the place of a dead one.
+    """
+
+    def __init__(
+        self,
+        spec: WorkerSpec,
+        link: Link,
+        clock: Clock,
+        counters: Counters,
+        on_restart: Callable[[], None] | None = None,
+    ) -> None:
+        self._on_restart = on_restart
         self._spec = spec
         self._link = link
         self._clock = clock
@@ -94,18 +105,19 @@ class Worker:
 
     async def serve(self) -> None:
         """Delivers messages and restarts a worker that dies. Runs until cancelled, or until it gives up."""
-        try:
-            while self._life is not None:
-                await self._deliver(self._life)
-                await self._bury(self._life)
-                await self._restart()
-        finally:
-            life, self._life = self._life, None
-            if life is not None:
-                self._link.line.down(
-                    WorkerDied(f"the {self._link.line.title} process was stopped"), for_good=True
-                )
-                await self._end(life, politely=True)
+        while self._life is not None:
+            await self._deliver(self._life)
+            await self._bury(self._life)
+            await self._restart()
+
+    async def stop(self) -> None:
+        """Asks, then terminates, then kills. `serve` must have ended."""
+        life, self._life = self._life, None
+        if life is not None:
+            self._link.line.down(
+                WorkerDied(f"the {self._link.line.title} process was stopped"), for_good=True
+            )
+            await self._end(life, politely=True)
 
     async def _spawn(self) -> _Life:
         ours, theirs = socket.socketpair()
@@ -157,10 +169,10 @@ class Worker:
         self._counters.add("worker_deaths_total", worker=line.worker)
         line.down(WorkerDied(f"the {line.title} process ended; it is being restarted", remedy="ask again"))
         await self._end(life, politely=False)
+        self._life = None
 
     async def _restart(self) -> None:
         """Raises nothing: a worker that cannot come back tells so to whoever asks next."""
-        self._life = None
         while True:
             now_s = self._clock.now_s()
             num_deaths = sum(now_s - at <= DEATHS_WINDOW_S for at in self._deaths_s)
@@ -176,6 +188,8 @@ class Worker:
             except (SensoriumError, OSError):
                 self._deaths_s.append(self._clock.now_s())
             else:
+                if self._on_restart is not None:
+                    self._on_restart()
                 return None
 
     def _give_up(self, error: SensoriumError) -> None:

@@ -24,7 +24,7 @@ _KIND = "sensorium-ear-1"
 
 
 class Frames(NamedTuple):
-    """What one chunk became. `words`: CTC logits, blank first; `states`: what a mind may read instead of words."""
+    """One chunk. `words`: CTC logits, blank first; `states`: what a mind may read instead of words."""
 
     words: NDArray[np.float32]  # (2, 1 + words)
     states: NDArray[np.float32]  # (2, width)
@@ -85,7 +85,7 @@ class Encoder:
         return Frames(out["words"][0], out["frames"][0])
 
     def flush(self, num_chunks: int = 4) -> list[Frames]:
-        """Silence, so that words still on their way appear: the CTC speaks 100 to 200 ms after a word's end."""
+        """Silence, so that words on their way appear: the CTC speaks 100 to 200 ms after a word's end."""
         return [self.feed(np.zeros(CHUNK_SAMPLES, np.float32)) for _ in range(num_chunks)]
 
 

@@ -1,7 +1,7 @@
 """Voice activity: Silero VAD v6 in numpy, one probability per 32 ms. Knows nothing of utterances or words.
 
-Weights: silero_vad.npz (MIT, Copyright 2020-present Silero Team), taken from `silero_vad_16k_op15.onnx` of the
-silero-vad 6.2.3 wheel by `python -m training.ear.convert_vad`.
+Weights: silero_vad.npz (MIT, Copyright 2020-present Silero Team), taken from `silero_vad_16k_op15.onnx` of
+the silero-vad 6.2.3 wheel by `python -m training.ear.convert_vad`.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ def _conv3(x: Array, kernel: Array, bias: Array, stride: int) -> Array:
     padded = np.zeros((x.shape[0] + 2, x.shape[1]), np.float32)
     padded[1:-1] = x
     rows = [padded[t : t + 3].reshape(-1) for t in range(0, x.shape[0], stride)]
-    return np.maximum(np.stack(rows) @ kernel + bias, 0.0)
+    return np.asarray(np.maximum(np.stack(rows) @ kernel + bias, 0.0), np.float32)
 
 
 def _sigmoid(x: Array) -> Array:
-    return 1.0 / (1.0 + np.exp(-np.clip(x, -60.0, 60.0)))
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(x, -60.0, 60.0))), np.float32)
 
 
 @cache

@@ -1,5 +1,5 @@
-"""When a waiting job may start: it gets a sequence forked from the deepest parked prefix, if everything it may
-still decode will fit beside what already runs. Knows nothing of batches.
+"""When a waiting job may start: it gets a sequence forked from the deepest parked prefix, if everything it
+may still decode will fit beside what already runs. Knows nothing of batches.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Its "logits" depend on every token of the sequence, on every position and on the adapters under which each
 token was computed, so wrong reuse shows as a different reply. For tests and for trying the house without a
-model. Words are one token each; anything else is spelt in bytes.
+model. Each byte of text is one token.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from sensorium.inference.backend import ModelInfo, Sampler, Span
 from sensorium.request import AdapterUse, Sampling, adapter_key
 
 NUM_SPECIALS = 64
-NUM_WORDS = 192
-_FIRST_WORD = NUM_SPECIALS + 256
-VOCAB_SIZE = _FIRST_WORD + NUM_WORDS
+VOCAB_SIZE = NUM_SPECIALS + 256
 END = 1
 
 
@@ -58,7 +56,7 @@ class FakeBackend:
         self.info = ModelInfo("fake", "fake", VOCAB_SIZE, cells, sequences, 1 << 20, frozenset({END}), False,
                               max_batch_tokens)  # fmt: skip
         self._specials = {text: i for i, text in enumerate(specials)}
-        self._words: dict[str, int] = {}
+        self._names = {i: text for text, i in self._specials.items()}
         # One (digest, cell) per token; a cell is shared when a fork shares it.
         self._sequences: dict[int, list[tuple[bytes, int]]] = {}
         self._next_cell = 0
@@ -67,13 +65,7 @@ class FakeBackend:
         self.num_decoded_tokens = 0
 
     def tokenize(self, text: str) -> list[int]:
-        tokens: list[int] = []
-        for piece in re.findall(r" ?[^ ]+| ", text):
-            if piece not in self._words and len(self._words) < NUM_WORDS:
-                self._words[piece] = _FIRST_WORD + len(self._words)
-            known = self._words.get(piece)
-            tokens += [known] if known else [NUM_SPECIALS + b for b in piece.encode("utf-8", "replace")]
-        return tokens
+        return [NUM_SPECIALS + b for b in text.encode("utf-8", "replace")]
 
     def special(self, text: str) -> int:
         if text not in self._specials:
@@ -82,12 +74,8 @@ class FakeBackend:
 
     def piece(self, token: int) -> tuple[bytes, bool]:
         if token < NUM_SPECIALS:
-            names = {i: text for text, i in self._specials.items()}
-            return names.get(token, f"<|{token}|>").encode(), True
-        if token < _FIRST_WORD:
-            return bytes([token - NUM_SPECIALS]), False
-        names = {i: text for text, i in self._words.items()}
-        return names.get(token, f" w{token}").encode(), False
+            return self._names.get(token, f"<|{token}|>").encode(), True
+        return bytes([token - NUM_SPECIALS]), False
 
     def decode(self, spans: Sequence[Span], adapters: Sequence[AdapterUse]) -> None:
         num_tokens = sum(len(s.tokens) for s in spans)

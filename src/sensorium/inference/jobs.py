@@ -10,7 +10,7 @@ from sensorium.errors import SensoriumError
 from sensorium.inference.backend import Sampler
 from sensorium.inference.prefix_cache import AdapterKey, Parked
 from sensorium.inference.tokenizer import TextJoiner, TokenizedPrompt
-from sensorium.request import AdapterUse, Prompt, Sampling, Usage
+from sensorium.request import AdapterUse, Sampling, Usage
 
 
 class Urgency(IntEnum):
@@ -29,7 +29,8 @@ class Request(NamedTuple):
     """
 
     turn_id: int
-    prompt: Prompt
+    persona_id: str
+    prompt: TokenizedPrompt
     max_tokens: int = 0
     sampling: Sampling = Sampling()
     adapters: tuple[AdapterUse, ...] = ()
@@ -82,7 +83,6 @@ class Job:
     """
 
     request: Request
-    prompt: TokenizedPrompt
     adapter_key: AdapterKey
     submitted_s: float
     urgency: Urgency
@@ -103,6 +103,10 @@ class Job:
     @property
     def turn_id(self) -> int:
         return self.request.turn_id
+
+    @property
+    def prompt(self) -> TokenizedPrompt:
+        return self.request.prompt
 
     @property
     def settles(self) -> bool:

@@ -1,9 +1,9 @@
 """The tree of parked sequences: what has been computed once and is worth keeping.
 
-A parked prefix is a whole sequence that ends exactly at a tier end. It is forked or dropped, never trimmed, so
-a model whose state cannot be cut at a position (hybrid, recurrent) needs no second path. Its key is the model,
-the adapter set, and the digest of every token: KV memory computed under one adapter is never found under
-another. Knows nothing of turns and of time.
+A parked prefix is a whole sequence that ends exactly at a tier end. It is forked or dropped, never trimmed,
+so a model whose state cannot be cut at a position (hybrid, recurrent) needs no second path. Its key is the
+model, the adapter set, and the digest of every token: KV memory computed under one adapter is never found
+under another. Knows nothing of turns and of time.
 """
 
 from __future__ import annotations

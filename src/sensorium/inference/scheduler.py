@@ -1,8 +1,8 @@
 """Decides what the backend computes next: schedule -> run -> postprocess, one batch per `step`.
 
-Pure decisions over a `Backend` with the clock passed in; one thread calls it. Decode comes first, then prefill
-of the most urgent class; a batch is bounded in time; one adapter set per batch. Features are objects that it
-asks (`PrefixCache`, `Adapters`, `Pace`). Knows nothing of sockets, threads and prompt text.
+Pure decisions over a `Backend` with the clock passed in; one thread calls it. Decode comes first, then
+prefill of the most urgent class; a batch is bounded in time; one adapter set per batch. Features are objects
+that it asks (`PrefixCache`, `Adapters`, `Pace`). Knows nothing of sockets, threads and text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from sensorium.inference.jobs import Began, Event, Failed, Finished, Job, Reques
 from sensorium.inference.pace import Pace
 from sensorium.inference.prefix_cache import AdapterKey, PrefixCache
 from sensorium.inference.sequence import Sequences
-from sensorium.inference.tokenizer import Tokenizer
 from sensorium.metrics import Window
 
 
@@ -46,11 +45,8 @@ class Slice(NamedTuple):
 
 
 class Scheduler:
-    def __init__(
-        self, backend: Backend, tokenizer: Tokenizer, adapters: Adapters, clock: Clock, limits: Limits
-    ) -> None:
+    def __init__(self, backend: Backend, adapters: Adapters, clock: Clock, limits: Limits) -> None:
         self._backend = backend
-        self._tokenizer = tokenizer
         self._clock = clock
         self._limits = limits
         self._waiting: list[Job] = []
@@ -72,24 +68,24 @@ class Scheduler:
         return bool(self._waiting or self._active or self._events)
 
     def submit(self, request: Request) -> None:
-        """Takes a request. Raises BadInput, BundleError, NotFound or ContextFull; then nothing has changed."""
+        """Takes a request. Raises BadInput, NotFound or ContextFull; then nothing has changed."""
+        ids = request.prompt.ids
         if any(j.turn_id == request.turn_id for j in (*self._waiting, *self._active)):
             raise BadInput(f"turn {request.turn_id} is already under way")
-        prompt = self._tokenizer.prompt(request.prompt)
-        if not len(prompt.ids):
+        if not len(ids):
             raise BadInput("the prompt is empty")
-        num_tokens = len(prompt.ids) + request.max_tokens
+        num_tokens = len(ids) + request.max_tokens
         if num_tokens > min(self._limits.context_tokens, self.sequences.num_cells_total):
             raise ContextFull(
                 f"prompt and reply take {num_tokens} tokens, the context has {self._limits.context_tokens}",
                 remedy="shorten the conversation or configure a larger context",
             )
         key = self.adapters.key(request.adapters)
-        job = Job(request, prompt, key, self._clock.now_s(), request.urgency)
+        job = Job(request, key, self._clock.now_s(), request.urgency)
         if not job.settles:
             job.sampler = self._backend.sampler(request.sampling)
             if request.sampling.repeat_penalty != 1.0 and request.sampling.repeat_last_n > 0:
-                for token in prompt.ids[-request.sampling.repeat_last_n :]:
+                for token in ids[-request.sampling.repeat_last_n :]:
                     job.sampler.accept(token)
         self._waiting.append(job)
 
@@ -126,7 +122,7 @@ class Scheduler:
             self._waiting.remove(job)
             self._active.append(job)
             if not job.settles:
-                job.num_settled = self._settled.pop(job.request.prompt.persona_id, 0)
+                job.num_settled = self._settled.pop(job.request.persona_id, 0)
             elif not job.num_prompt_left:
                 self._end(job, "end")
 
@@ -141,7 +137,7 @@ class Scheduler:
         return batch
 
     def _next_group(self) -> list[Job]:
-        """The jobs of one adapter set: the one with the most urgent job, or one that was skipped too often."""
+        """The jobs of one adapter set: that with the most urgent job, or one that was skipped too often."""
         groups: dict[AdapterKey, list[Job]] = {}
         for job in self._active:
             groups.setdefault(job.adapter_key, []).append(job)
@@ -243,7 +239,7 @@ class Scheduler:
             self._events.append(Said(job.turn_id, text, special))
 
     def _end(self, job: Job, reason: str) -> None:
-        persona_id = job.request.prompt.persona_id
+        persona_id = job.request.persona_id
         if job.settles:
             self._settled[persona_id] += job.num_processed
             self._events.append(Settled(job.turn_id, persona_id, job.num_processed))

@@ -27,12 +27,14 @@ class PhraseSplitter:
 
     def feed(self, piece: str) -> list[str]:
         """The phrases that are complete now."""
-        self._text += piece
+        text = self._text + piece
         phrases: list[str] = []
-        while (end := _phrase_end(self._text, is_first=self._is_first)) is not None:
-            phrases.append(self._text[:end])
-            self._text = self._text[end:]
+        start = 0
+        while (size := _phrase_size(text, start, is_first=self._is_first)) is not None:
+            phrases.append(text[start : start + size])
+            start += size
             self._is_first = False
+        self._text = text[start:]
         return phrases
 
     def flush(self) -> list[str]:
@@ -46,20 +48,21 @@ def is_speakable(phrase: str) -> bool:
     return _SPEAKABLE.search(phrase) is not None
 
 
-def _phrase_end(text: str, *, is_first: bool) -> int | None:
+def _phrase_size(text: str, start: int, *, is_first: bool) -> int | None:
     comma_chars = FIRST_COMMA_CHARS if is_first else LATER_COMMA_CHARS
     max_chars = FIRST_MAX_CHARS if is_first else LATER_MAX_CHARS
-    for border in _BORDER.finditer(text):
+    # One more than the bound, because a border shows in the character after it.
+    window = text[start : start + max_chars + 1]
+    for border in _BORDER.finditer(window):
         end = border.end()
-        # Only what a longer text would not decide differently: the length bound comes first.
         if end > max_chars:
             break
         if border["comma"] and end < comma_chars:
             continue
-        if not is_speakable(text[:end]) or _ABBREVIATION.search(text[:end]):
+        if not is_speakable(window[:end]) or _ABBREVIATION.search(window[:end]):
             continue
         return end
-    return None if len(text) <= max_chars else _word_end(text, max_chars)
+    return None if len(window) <= max_chars else _word_end(window, max_chars)
 
 
 def _word_end(text: str, max_chars: int) -> int:

@@ -85,7 +85,8 @@ class Synthesizer:
     def _chunks(self, phrase: str, *, is_last: bool) -> Chunks:
         """The pause before the phrase and the phrase, in chunks of the sizes that are sent."""
         self._counters.add("bridge_calls_total", kind="tts")
-        text = phrase if is_last or phrase.rstrip()[-1:] in ".!?,;:\u2026" else phrase + ","
+        # Without a comma an engine would sound as if the sentence ended where only the length cut it.
+        text = phrase if is_last or _pause_after_ms(phrase) else phrase + ","
         pending = np.zeros(self._to_samples(self._pause_ms), np.int16)
         has_sound = False
         with closing(self._bridge.synthesize(text, self._voice)) as raw:

@@ -184,7 +184,8 @@ def _follow_the_front() -> None:
     # Ctrl-C reaches the whole process group, but only the front decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
-        # A worker deep in a computation would notice the closed socket late.
+        # A worker deep in a computation would notice the closed socket late. The kernel means the thread that
+        # started us, so the front starts workers from one that lives as long as itself.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

@@ -102,6 +102,13 @@ def test_one_alone_is_here() -> None:
     assert text_of(compose(view, NANO), "percepts")[0] == " here is maya"
 
 
+def test_who_came_first_does_not_show() -> None:
+    one = replace(a_view(), personas_here=("sam", "Maya", "Zoe"), people_here=("joe", "Ann"))
+    two = replace(one, personas_here=("Zoe", "Maya", "sam"), people_here=("Ann", "joe"))
+    assert compose(one, NANO) == compose(two, NANO)
+    assert text_of(compose(one, NANO), "percepts")[0] == " here are maya sam zoe ann and joe"
+
+
 def test_a_memory_that_says_nothing_is_left_out() -> None:
     assert text_of(compose(replace(a_view(), memories=("...", "Rex barks.")), NANO), "memories") == [
         " rex barks"

@@ -80,3 +80,8 @@ def test_after_a_flush_the_next_first_phrase_is_early_again():
 def test_only_letters_and_digits_are_speakable():
     assert is_speakable(" a") and is_speakable("7") and is_speakable("é")
     assert not is_speakable(" . ") and not is_speakable("") and not is_speakable("\n")
+
+
+def test_a_megabyte_at_once_takes_no_longer_than_its_phrases():
+    text = "word, " * 200_000
+    assert "".join(split(text)) == text

@@ -1,4 +1,4 @@
-"""Given a file, when it is opened as a store, then it is whole or refused; what is acknowledged is on disk."""
+"""Given a file, when it is opened as a store, then it is whole or refused; acknowledged is on disk."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ ROOM = "living-room"
 
 
 def _say(store: Store, text: str) -> Future[Entry]:
-    return store.submit(
-        messages.append, ROOM, "person", text, at_s=1.0, speaker_id="sam", speaker_name="Sam"
-    )
+    return store.submit(messages.append, ROOM, "person", text, at_s=1.0, speaker_id="sam", speaker_name="Sam")
 
 
 def _count(db: Database) -> int:
@@ -144,7 +142,10 @@ def test_a_full_disk_is_said_so_loses_nothing_and_passes(store: Store) -> None:
     _say(store, "small things still fit").result()
     store.submit(lambda db: db.pragma("max_page_count", 1_000_000)).result()
     store.submit(media.put, bytes(200_000), "audio/wav").result()
-    assert [e.text for e in store.read(messages.entries, ROOM, 9).result()] == ["before", "small things still fit"]
+    assert [e.text for e in store.read(messages.entries, ROOM, 9).result()] == [
+        "before",
+        "small things still fit",
+    ]
     assert store.read(_integrity).result() == "ok"
 
 
@@ -153,14 +154,20 @@ def test_on_a_full_disk_the_small_writes_of_a_batch_are_kept(store: Store) -> No
     store.submit(lambda db: db.pragma("max_page_count", pages + 2)).result()
     gate = threading.Event()
     store.submit(lambda db: gate.wait(10))
-    small, large, after = _say(store, "one"), store.submit(media.put, bytes(200_000), "audio/wav"), _say(store, "two")
+    small, large, after = (
+        _say(store, "one"),
+        store.submit(media.put, bytes(200_000), "audio/wav"),
+        _say(store, "two"),
+    )
     gate.set()
     assert (small.result(10).text, after.result(10).text) == ("one", "two")
     with pytest.raises(StoreError, match="the disk is full"):
         large.result(10)
 
 
-@pytest.mark.parametrize("content", [b"this is a diary, not a database. " * 40, bytes(5000), b"SQLite format 3\0" * 90])
+@pytest.mark.parametrize(
+    "content", [b"this is a diary, not a database. " * 40, bytes(5000), b"SQLite format 3\0" * 90]
+)
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "diary.txt"
     path.write_bytes(content)

@@ -129,3 +129,9 @@ def test_samples_travel_as_a_buffer_and_a_whole_prompt_survives():
     prompt = Prompt("maya", (Block(Tier.INVARIANT, Scope.SHARED, "rules", words),))
     sent = Generate(9, prompt, Sampling(), max_tokens=40)
     assert framing.Decoder(ToLlm).feed(framing.encode(sent)) == [(sent, b"")]
+
+
+@pytest.mark.parametrize("record", [Say(1, "half a \ud800 character"), Ping(2**64)])
+def test_what_msgpack_cannot_hold_is_bad_input_and_not_a_crash(record):
+    with pytest.raises(BadInput, match="cannot be written"):
+        framing.encode(record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 
 from sensorium.errors import BadInput
 from sensorium.wire.records import Inspect, PhraseSpoken, Say, ToSpeech
@@ -22,6 +23,9 @@ def serve(worker: shell.Shell) -> None:
                 raise BadInput("this worker is bad")
             case Say(text="bug"):
                 raise ZeroDivisionError("two\nlines")
+            case Say(text="compute"):
+                worker.send(PhraseSpoken(record.turn_id, "computing", 0, 0))
+                threading.Event().wait()
             case Say():
                 worker.send(PhraseSpoken(record.turn_id, record.text, 0, len(payload)), payload)
 

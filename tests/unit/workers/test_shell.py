@@ -142,3 +142,14 @@ def test_a_process_whose_front_is_gone_ends_by_itself(worker):
     front, process = worker
     front.socket.close()
     assert process.wait(timeout=20) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's help is Linux's")
+def test_a_worker_that_computes_dies_with_its_front():
+    front_script = str(Path(__file__).with_name("doomed_front.py"))
+    with subprocess.Popen([sys.executable, front_script], stdout=subprocess.PIPE, text=True) as front:
+        assert front.stdout is not None
+        assert int(front.stdout.readline()) > 0
+        front.kill()
+        # The worker has the other end of this pipe too: it is closed when both are dead.
+        assert front.stdout.read() == ""

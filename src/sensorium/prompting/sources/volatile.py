@@ -59,7 +59,7 @@ def time_words(hour: int, minute: int) -> str:
 
 def _presence(view: View, prompt_format: PromptFormat) -> str:
     # Sorted: who came first must not show in a prompt.
-    present = (*sorted(view.personas_here), *sorted(view.people_here))
+    present = (*sorted(view.personas_here, key=_by_name), *sorted(view.people_here, key=_by_name))
     names = [as_name(name, prompt_format).strip() for name in present]
     if not names:
         return ""
@@ -67,6 +67,10 @@ def _presence(view: View, prompt_format: PromptFormat) -> str:
     if prompt_format.text_form == "spoken":
         return f" here {verb} {_listed(names, ' ')}"
     return f"Here {verb} {_listed(names, ', ')}."
+
+
+def _by_name(name: str) -> tuple[str, str]:
+    return name.casefold(), name
 
 
 def _listed(names: list[str], joint: str) -> str:

@@ -1,0 +1,247 @@
+"""Workers without models or processes: they sit at the other end of a real socket and speak the real framing.
+
+For tests of everything in front of the workers. Each answers every request of its protocol, in order, and
+can be told to die.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+
+import numpy as np
+
+from sensorium.errors import SensoriumError, WorkerDied
+from sensorium.front.line import Channel
+from sensorium.front.links import HearingLink, LlmLink, SpeechLink
+from sensorium.front.supervisor import Link
+from sensorium.request import Prompt, Usage
+from sensorium.wire.records import (
+    AdapterLoaded,
+    Began,
+    Cancel,
+    CloseEar,
+    EarClosed,
+    Failed,
+    Finished,
+    Generate,
+    Hear,
+    Inspect,
+    LoadAdapter,
+    OpenEar,
+    PhraseSpoken,
+    Ping,
+    Pong,
+    Ready,
+    Record,
+    Said,
+    Say,
+    SayEnd,
+    Settle,
+    Settled,
+    Sound,
+    Speak,
+    SpeechPaused,
+    SpeechStarted,
+    Spoken,
+    Stats,
+    ToHearing,
+    ToLlm,
+    ToSpeech,
+    Words,
+)
+
+SAMPLES_PER_WORD = 1_600
+EAR_RATE_HZ = 16_000
+
+
+class FakeLlm:
+    """Answers with the pieces that `reply` gives; a piece in <|...|> is special. Remembers what it was asked.
+
+    With `hold` set, a reply stops before its last piece until `go` is set. An error that `reply` raises
+    becomes `Failed`.
+    """
+
+    outgoing: object = ToLlm
+
+    def __init__(self, reply: Callable[[Prompt], Iterable[str]]) -> None:
+        self._reply = reply
+        self._known: dict[str, int] = {}
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self.prompts: list[Prompt] = []
+        self.settled: list[Prompt] = []
+        self.cancelled: list[int] = []
+        self.hold = False
+        self.go = asyncio.Event()
+        self.reached_hold = asyncio.Event()
+
+    def handle(self, record: Record, payload: bytes, channel: Channel) -> None:
+        match record:
+            case Generate():
+                self._running[record.turn_id] = asyncio.create_task(self._generate(record, channel))
+            case Cancel(turn_id=turn_id):
+                self.cancelled.append(turn_id)
+                if (task := self._running.pop(turn_id, None)) is not None:
+                    task.cancel()
+                channel.send(Finished(turn_id, "cancelled", _usage(0, 0)))
+            case Settle(prompt=prompt):
+                self.settled.append(prompt)
+                new = len(prompt.blocks) - self._known.get(prompt.persona_id, 0)
+                self._known[prompt.persona_id] = len(prompt.blocks)
+                channel.send(Settled(prompt.persona_id, max(0, new)))
+            case LoadAdapter(adapter_id=adapter_id):
+                channel.send(AdapterLoaded(adapter_id, 1))
+
+    async def _generate(self, record: Generate, channel: Channel) -> None:
+        self.prompts.append(record.prompt)
+        total = len(record.prompt.blocks)
+        usage = _usage(total, min(total, self._known.get(record.prompt.persona_id, 0)))
+        try:
+            pieces = list(self._reply(record.prompt))
+        except SensoriumError as e:
+            channel.send(Failed(record.turn_id, e.code, e.message, e.remedy))
+            return
+        channel.send(Began(record.turn_id, usage))
+        for i, piece in enumerate(pieces):
+            if self.hold and i == len(pieces) - 1:
+                self.reached_hold.set()
+                await self.go.wait()
+            channel.send(Said(record.turn_id, piece, piece.startswith("<|")))
+        self._running.pop(record.turn_id, None)
+        channel.send(Finished(record.turn_id, "end", usage, (("llm.decode", 0.0, 0.001),)))
+
+
+class FakeEar:
+    """Hears `words` in whatever comes, up to the last sample that is not zero; silence after it counts."""
+
+    outgoing: object = ToHearing
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+        self._streams: dict[int, _FakeStream] = {}
+        self.num_samples = 0
+
+    def handle(self, record: Record, payload: bytes, channel: Channel) -> None:
+        match record:
+            case OpenEar(stream_id=stream_id, sample_rate_hz=rate):
+                self._streams[stream_id] = _FakeStream(rate)
+            case Hear(stream_id=stream_id):
+                self.num_samples += len(payload) // 2
+                self._hear(stream_id, self._streams[stream_id], payload, channel)
+            case CloseEar(stream_id=stream_id):
+                stream = self._streams.pop(stream_id)
+                if stream.last_speech:
+                    channel.send(Words(stream_id, self.words, stream.last_speech))
+                channel.send(EarClosed(stream_id))
+
+    def _hear(self, stream_id: int, stream: _FakeStream, payload: bytes, channel: Channel) -> None:
+        samples = np.frombuffer(payload, dtype="<i2")
+        loud = np.flatnonzero(samples)
+        if loud.size:
+            if not stream.last_speech:
+                channel.send(SpeechStarted(stream_id, stream.at(0)))
+            stream.last_speech = stream.at(int(loud[-1]) + 1)
+            channel.send(Words(stream_id, self.words, stream.last_speech, (("hearing.chunk", 0.0, 0.001),)))
+        stream.num_samples += samples.size
+        silence_ms = (stream.at(0) - stream.last_speech) * 1000 // EAR_RATE_HZ
+        if stream.last_speech and silence_ms > 0:
+            channel.send(SpeechPaused(stream_id, stream.at(0), silence_ms, 1.0))
+
+
+class _FakeStream:
+    def __init__(self, sample_rate_hz: int) -> None:
+        self._sample_rate_hz = sample_rate_hz
+        self.num_samples = 0
+        self.last_speech = 0
+
+    def at(self, offset: int) -> int:
+        return (self.num_samples + offset) * EAR_RATE_HZ // self._sample_rate_hz
+
+
+class FakeMouth:
+    """Every word is a tenth of a second at 16 kHz; every `Say` is a phrase. `Cancel` gives `Spoken`."""
+
+    outgoing: object = ToSpeech
+
+    def __init__(self) -> None:
+        self._samples: dict[int, int] = {}
+        self.texts: dict[int, str] = {}
+
+    def handle(self, record: Record, payload: bytes, channel: Channel) -> None:
+        match record:
+            case Speak(turn_id=turn_id):
+                self._samples[turn_id] = 0
+                self.texts[turn_id] = ""
+            case Say(turn_id=turn_id, text=text):
+                self.texts[turn_id] += text
+                num_samples = SAMPLES_PER_WORD * len(text.split())
+                start = self._samples[turn_id]
+                if num_samples:
+                    channel.send(Sound(turn_id, EAR_RATE_HZ), bytes(2 * num_samples))
+                    self._samples[turn_id] += num_samples
+                    stages = (("speech.phrase", 0.0, 0.001),)
+                    channel.send(PhraseSpoken(turn_id, text.strip(), start, start + num_samples, stages))
+            case SayEnd(turn_id=turn_id) | Cancel(turn_id=turn_id):
+                channel.send(Spoken(turn_id, self._samples.pop(turn_id, 0)))
+
+
+FakeWorker = FakeLlm | FakeEar | FakeMouth
+
+
+class FakeProcess:
+    """One fake worker at the end of its line."""
+
+    def __init__(self, link: Link, worker: FakeWorker, facts: dict[str, object]) -> None:
+        self._link = link
+        self._worker = worker
+        self._facts = facts
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        ours, theirs = socket.socketpair()
+        self._channel = await Channel.open(ours, self._link.incoming)
+        self._theirs = await Channel.open(theirs, self._worker.outgoing)
+        self._tasks = [asyncio.create_task(self._serve()), asyncio.create_task(self._deliver())]
+        self._link.line.up(self._channel, Ready(self._link.line.worker, 0.0, self._facts))
+
+    async def die(self) -> None:
+        """As after kill -9: the socket closes without a word."""
+        await self._theirs.close()
+        await asyncio.gather(*self._tasks)
+
+    async def stop(self) -> None:
+        await self.die()
+        await self._channel.close()
+
+    async def _serve(self) -> None:
+        async for record, payload in self._theirs.messages():
+            if isinstance(record, Ping):
+                self._theirs.send(Pong(record.nonce))
+            elif isinstance(record, Inspect):
+                self._theirs.send(Stats(record.nonce, {"fake": True}))
+            else:
+                self._worker.handle(record, payload, self._theirs)
+
+    async def _deliver(self) -> None:
+        async for record, payload in self._channel.messages():
+            self._link.receive(record, payload)
+        self._link.line.down(WorkerDied(f"the {self._link.line.title} process ended; it is being restarted"))
+
+
+@asynccontextmanager
+async def connected(
+    link: LlmLink | HearingLink | SpeechLink, worker: FakeWorker, facts: dict[str, object] | None = None
+) -> AsyncIterator[FakeProcess]:
+    """A link with a fake worker behind it."""
+    process = FakeProcess(link, worker, facts or {})
+    await process.start()
+    try:
+        yield process
+    finally:
+        await process.stop()
+
+
+def _usage(total: int, cached: int) -> Usage:
+    return Usage(prompt_tokens=total, cached_tokens=cached, processed_tokens=total - cached)

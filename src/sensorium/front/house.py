@@ -1,0 +1,232 @@
+"""The whole house behind one `async with`: store, workers, one room, its conversation.
+
+Puts the parts together and asks them how they are. Decides nothing about turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sensorium.clock import Clock, SystemClock
+from sensorium.config import Config
+from sensorium.dialogue.endpointing import Endpointing
+from sensorium.dialogue.floor import Floor
+from sensorium.dialogue.turn import Turns
+from sensorium.errors import WorkerFailed
+from sensorium.front import memory
+from sensorium.front.background import Background, all_of
+from sensorium.front.conversation import Conversation, Parts
+from sensorium.front.links import HearingLink, LlmLink, SpeechLink
+from sensorium.front.loop_lag import LoopLag
+from sensorium.front.publisher import Publisher
+from sensorium.front.report import TurnReport
+from sensorium.front.room import RoomState
+from sensorium.front.settling import Settler
+from sensorium.front.supervisor import Link, Worker, WorkerSpec
+from sensorium.metrics import Counters
+from sensorium.prompting import format as prompt_formats
+from sensorium.prompting.cache import CompositionCache
+from sensorium.prompting.view import View
+from sensorium.request import Prompt
+from sensorium.store import messages
+from sensorium.store.store import Store
+from sensorium.trace import Trace
+
+# The longest silence inside a sentence, as a multiple of the one that ends it.
+_UNSURE_FACTOR = 2.4
+# Words cost nano a token for about five characters; 1.5 leaves half of the context for everything else.
+_CHARS_PER_TOKEN = 1.5
+
+
+class House:
+    """One room of one home folder. Without `hears` and `speaks` those workers are not started.
+
+    On entering: raises StoreError, NotFound for the room, and what a worker reports when it cannot start
+    (BundleError, MissingExtra, WorkerFailed). On leaving no process stays behind.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        room: str = "",
+        hears: bool = True,
+        speaks: bool = True,
+        clock: Clock | None = None,
+    ) -> None:
+        self.config = config
+        self.clock = clock or SystemClock()
+        self.counters = Counters()
+        self.trace = Trace("front", self.clock)
+        self.llm = LlmLink(self.counters)
+        self.hearing = HearingLink(self.counters) if hears else None
+        self.speech = SpeechLink(self.counters) if speaks else None
+        self.lag = LoopLag(self.clock, self.counters)
+        self.compositions = CompositionCache(self.clock)
+        self._room_id = room or config.room
+        self._stack = AsyncExitStack()
+        self._workers: dict[str, Worker] = {}
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            self.store = await asyncio.to_thread(Store.open, self.config.store_path, clock=self.clock)
+            stack.push_async_callback(asyncio.to_thread, self.store.close)
+            stack.push_async_callback(self._stop_workers)
+            self._background = await stack.enter_async_context(Background())
+            self._background.start(self.lag.run())
+            await self._start_workers()
+            await self._open_room()
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, traceback)
+
+    # -- turns ---------------------------------------------------------------------------------------
+
+    async def turn_text(
+        self, text: str, *, person: str = "", to: str = "", publisher: Publisher | None = None
+    ) -> TurnReport:
+        """See `Conversation.text_turn`; `person` is the configured one when not named."""
+        someone = self.room.person(person or self.config.person)
+        return await self.conversation.text_turn(text, someone, to=to, publisher=publisher)
+
+    async def turn_voice(
+        self,
+        sound: AsyncIterator[bytes],
+        sample_rate_hz: int,
+        publisher: Publisher,
+        *,
+        person: str = "",
+        to: str = "",
+        hands_free: bool = False,
+    ) -> TurnReport:
+        """See `Conversation.voice_turn`. `hands_free`: a silence ends the turn, not the end of `sound`."""
+        someone = self.room.person(person or self.config.person)
+        endpointing = self._endpointing() if hands_free else None
+        return await self.conversation.voice_turn(
+            sound, sample_rate_hz, someone, publisher, to=to, endpointing=endpointing
+        )
+
+    async def follow_up(self, publisher: Publisher | None = None) -> TurnReport | None:
+        """The answer of a persona that was called by another; None when nobody was."""
+        return await self.conversation.follow_up(publisher)
+
+    async def join(self, name: str) -> None:
+        """Raises NotFound or BadInput."""
+        await self.room.join(name)
+        self._members_changed()
+
+    async def leave(self, name: str) -> None:
+        """Raises NotFound."""
+        await self.room.leave(name)
+        self._members_changed()
+
+    async def warm(self) -> None:
+        """Brings every persona's stable prompt into memory; returns when that is done."""
+        self._settler.want(p.id for p in self.room.personas)
+        await self._settler.idle()
+
+    async def settled(self) -> None:
+        """Returns when the background work after the last turn is done."""
+        await self._settler.idle()
+
+    async def stats(self) -> dict[str, Any]:
+        """Memory by process and by kind, hit rates, cells, parked prefixes: what the parts say."""
+        lines = [link.line for link in (self.llm, self.hearing, self.speech) if link is not None]
+        values = {line.worker: await line.inspect() for line in lines}
+        pids = {name: worker.pid for name, worker in self._workers.items() if worker.pid is not None}
+        return {
+            "memory": await asyncio.to_thread(memory.by_process, pids),
+            "composition_cache": self.compositions.stats(),
+            "loop_lag_ms": self.lag.summary(),
+            "late_turn_messages": self._turns.num_late,
+            "counters": self.counters.snapshot(),
+            "personas": [p.id for p in self.room.personas],
+            "workers": values,
+        }
+
+    # -- putting together ----------------------------------------------------------------------------
+
+    async def _start_workers(self) -> None:
+        config = self.config
+        llm_arguments = (
+            "--bundle", config.bundle, "--kv-cells", str(config.kv_cells),
+            "--max-sequences", str(config.max_sequences), "--threads", str(config.llm_threads),
+        )  # fmt: skip
+        starts: list[Coroutine[Any, Any, None]] = [self._start("llm", llm_arguments, self.llm)]
+        if self.hearing is not None:
+            arguments = ("--bundle", config.bundle, "--engine", config.hearing)
+            starts.append(self._start("hearing", arguments, self.hearing))
+        if self.speech is not None:
+            starts.append(self._start("speech", ("--engine", config.speech), self.speech))
+        await all_of(starts)
+
+    async def _start(self, name: str, arguments: tuple[str, ...], link: Link) -> None:
+        spec = WorkerSpec(name, arguments, Path(self.config.home) / "logs" / f"{name}.log")
+        refill = self._refill if name == "llm" else None
+        worker = self._workers[name] = Worker(spec, link, self.clock, self.counters, on_restart=refill)
+        started_s = self.clock.now_s()
+        await worker.start()
+        self.trace.add(f"start_{name}", 0, started_s, self.clock.now_s())
+        self._background.start(worker.serve())
+
+    async def _stop_workers(self) -> None:
+        await all_of([worker.stop() for worker in self._workers.values()])
+
+    async def _open_room(self) -> None:
+        ready = self.llm.line.ready
+        assert ready is not None
+        if "prompt" not in ready.facts or "context_tokens" not in ready.facts:
+            raise WorkerFailed("the language model process did not say how it wants its prompt")
+        self.prompt_format = prompt_formats.from_bundle(ready.facts["prompt"])
+        context_tokens = int(ready.facts["context_tokens"])
+        self.room = await RoomState.open(
+            self.store, self._room_id, self.clock, max_chars=round(context_tokens * _CHARS_PER_TOKEN)
+        )
+        last_turn_id = await asyncio.wrap_future(self.store.read(messages.last_turn_id))
+        self._turns = Turns(last_turn_id + 1)
+        self._settler = Settler(self.llm, self._compose_stable, self.counters)
+        self._background.start(self._settler.run())
+        self.conversation = Conversation(
+            Parts(
+                store=self.store,
+                room=self.room,
+                llm=self.llm,
+                hearing=self.hearing,
+                speech=self.speech,
+                compose=self._compose,
+                settler=self._settler if self.config.settle else None,
+                turns=self._turns,
+                floor=Floor(self.room.room.recipe.floor),
+                clock=self.clock,
+                trace=self.trace,
+                counters=self.counters,
+            )
+        )
+
+    def _compose(self, view: View) -> Prompt:
+        return self.compositions.compose(view, self.prompt_format)
+
+    def _compose_stable(self, persona_id: str) -> Prompt | None:
+        persona = next((p for p in self.room.personas if p.id == persona_id), None)
+        return None if persona is None else self._compose(self.room.view(persona)).stable()
+
+    def _members_changed(self) -> None:
+        self.compositions.forget(room_id=self.room.room.id)
+        self._refill()
+
+    def _refill(self) -> None:
+        if self.config.settle:
+            self._settler.want(p.id for p in self.room.personas)
+
+    def _endpointing(self) -> Endpointing:
+        sure_ms = self.config.endpoint_silence_ms
+        return Endpointing(sure_ms=sure_ms, unsure_ms=round(sure_ms * _UNSURE_FACTOR))

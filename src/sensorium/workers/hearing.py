@@ -1,0 +1,188 @@
+"""The hearing worker: sound of several streams in, words and pauses out.
+
+Dispatch only: what is speech and what it says is decided in `hearing/`. A stream is known from `OpenEar` to
+`EarClosed` or `Failed`; what comes for it later is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensorium.audio import from_int16
+from sensorium.bundles.catalogue import find
+from sensorium.clock import Clock, SystemClock
+from sensorium.errors import BadInput, SensoriumError
+from sensorium.hearing import listener
+from sensorium.hearing.bridge import ENGINES, EarWords, Pocketsphinx, SpeechToText
+from sensorium.hearing.encoder import CHUNK_SAMPLES, SAMPLE_RATE_HZ, EarModel
+from sensorium.hearing.fake import FakeSpeechToText
+from sensorium.hearing.listener import Listener
+from sensorium.hearing.resample import Resampler
+from sensorium.hearing.vad import Vad
+from sensorium.metrics import Counters, Window
+from sensorium.wire.records import (
+    CloseEar,
+    EarClosed,
+    Hear,
+    Inspect,
+    OpenEar,
+    Record,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    StageTuple,
+    ToHearing,
+    Words,
+)
+from sensorium.workers import shell
+
+MAX_STREAMS = 64
+
+
+class _Ear(NamedTuple):
+    sample_rate_hz: int
+    resampler: Resampler
+    listener: Listener
+
+
+class HearingWorker:
+    """Serves one front until it says `Stop`. Single-threaded: sound is heard in the order it came."""
+
+    def __init__(
+        self, front: shell.Shell, open_stt: Callable[[], SpeechToText], counters: Counters, clock: Clock
+    ) -> None:
+        self._front = front
+        self._open_stt = open_stt
+        self._counters = counters
+        self._clock = clock
+        self._ears: dict[int, _Ear] = {}
+        self._chunk_ms = Window()
+
+    def serve(self) -> None:
+        for record, payload in self._front.messages():
+            self._handle(record, payload)
+
+    def _handle(self, record: Record, payload: bytes) -> None:
+        match record:
+            case Inspect():
+                self._front.answer(record, self._values())
+            case OpenEar(stream_id=stream_id, sample_rate_hz=rate_hz):
+                with self._front.failing(stream_id):
+                    self._open(stream_id, rate_hz)
+            case Hear(stream_id=stream_id):
+                if (ear := self._ear(stream_id, "hear")) is not None:
+                    self._guarded(stream_id, partial(self._hear, stream_id, ear, payload))
+            case CloseEar(stream_id=stream_id):
+                if (ear := self._ear(stream_id, "close_ear")) is not None:
+                    self._guarded(stream_id, partial(self._close, stream_id, ear))
+
+    def _open(self, stream_id: int, rate_hz: int) -> None:
+        if stream_id in self._ears:
+            raise BadInput(f"stream {stream_id} is open already")
+        if len(self._ears) >= MAX_STREAMS:
+            raise BadInput(f"{MAX_STREAMS} streams are open", remedy="close one first")
+        resampler = Resampler(rate_hz)
+        self._ears[stream_id] = _Ear(rate_hz, resampler, Listener(self._open_stt(), Vad(), self._counters))
+
+    def _ear(self, stream_id: int, kind: str) -> _Ear | None:
+        ear = self._ears.get(stream_id)
+        if ear is None:
+            self._counters.add("late_records_total", kind=kind)
+        return ear
+
+    def _guarded(self, stream_id: int, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except SensoriumError as e:
+            del self._ears[stream_id]
+            self._front.fail(stream_id, e)
+
+    def _hear(self, stream_id: int, ear: _Ear, payload: bytes) -> None:
+        if len(payload) % 2 or not 0 < len(payload) <= 2 * ear.sample_rate_hz:
+            raise BadInput(
+                f"{len(payload)} bytes of sound: not whole 16-bit samples, or not up to one second"
+            )
+        pcm = ear.resampler.feed(from_int16(np.frombuffer(payload, "<i2")))
+        for at in range(0, len(pcm), CHUNK_SAMPLES):
+            self._listen(stream_id, ear, pcm[at : at + CHUNK_SAMPLES])
+
+    def _listen(self, stream_id: int, ear: _Ear, pcm: NDArray[np.float32]) -> None:
+        start_s = self._clock.now_s()
+        events = ear.listener.feed(pcm)
+        stage = ("hearing.chunk", start_s, self._clock.now_s())
+        self._chunk_ms.add((stage[2] - start_s) * 1000.0)
+        self._send(stream_id, events, (stage,))
+
+    def _close(self, stream_id: int, ear: _Ear) -> None:
+        self._listen(stream_id, ear, ear.resampler.flush())
+        start_s = self._clock.now_s()
+        events = ear.listener.flush()
+        self._send(stream_id, events, (("hearing.flush", start_s, self._clock.now_s()),))
+        del self._ears[stream_id]
+        self._front.send(EarClosed(stream_id))
+
+    def _send(self, stream_id: int, events: list[listener.Event], stages: tuple[StageTuple, ...]) -> None:
+        for event in events:
+            match event:
+                case listener.SpeechStarted():
+                    self._front.send(SpeechStarted(stream_id, *event))
+                case listener.Words():
+                    self._front.send(Words(stream_id, *event, stages=stages))
+                case listener.SpeechPaused():
+                    self._front.send(SpeechPaused(stream_id, *event))
+                case listener.SpeechResumed():
+                    self._front.send(SpeechResumed(stream_id, *event))
+
+    def _values(self) -> dict[str, object]:
+        return {
+            "counters": self._counters.snapshot(),
+            "open_streams": len(self._ears),
+            "chunk_ms": self._chunk_ms.summary(),
+        }
+
+
+def opener(engine: str, bundle_name: str) -> tuple[Callable[[], SpeechToText], dict[str, object]]:
+    """Makes speech-to-text for a new stream, and what the front should know of it.
+
+    Raises NotFound, BundleError or MissingExtra when the engine's files or libraries are not there.
+    """
+    if engine == "fake":
+        return FakeSpeechToText, {"engine": engine, "model": "fake"}
+    bundle = find(bundle_name)
+    if engine == "pocketsphinx":
+        grammar, dictionary = bundle.file("grammar"), bundle.file("dictionary")
+        return lambda: Pocketsphinx(grammar, dictionary), {"engine": engine, "model": grammar.name}
+    model = EarModel.load(bundle.file("ear"))
+    facts: dict[str, object] = {"engine": engine, "model": f"{bundle.name} ear", "words": len(model.words)}
+    return lambda: EarWords(model), facts
+
+
+def serve(front: shell.Shell, engine: str, bundle_name: str) -> None:
+    """Loads the engine, warms it and the VAD up, reports `Ready` and serves."""
+    clock, counters = SystemClock(), Counters()
+    start_s = clock.now_s()
+    open_stt, facts = opener(engine, bundle_name)
+    stt = open_stt()
+    stt.feed(np.zeros(SAMPLE_RATE_HZ, np.float32))
+    stt.finish()
+    Vad().feed(np.zeros(512, np.float32))
+    front.ready("hearing", clock.now_s() - start_s, {**facts, "sample_rate_hz": SAMPLE_RATE_HZ})
+    HearingWorker(front, open_stt, counters, clock).serve()
+
+
+def main() -> int:
+    parser = shell.argument_parser("hearing")
+    parser.add_argument("--engine", choices=ENGINES, default="ear", help="speech-to-text")
+    parser.add_argument("--bundle", default="nano", help="name of a shipped bundle, or a bundle's folder")
+    args = parser.parse_args()
+    return shell.run(args.fd, ToHearing, lambda front: serve(front, args.engine, args.bundle))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""Reply, wait or interrupt: what the turn taker decides from what the ear reports."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sensorium.dialogue.endpointing import Endpointing
+from sensorium.dialogue.turn_taking import (
+    Decision,
+    Event,
+    Interrupt,
+    Reply,
+    ReplyEnded,
+    ReplyStarted,
+    Tick,
+    TurnTaker,
+    Wait,
+    is_backchannel,
+)
+from sensorium.wire.records import EarClosed, SpeechPaused, SpeechResumed, SpeechStarted, Words
+
+HANDS_FREE = Endpointing(sure_ms=240, unsure_ms=1200)
+
+
+def decisions(taker: TurnTaker, events: list[tuple[float, Event]]) -> list[Decision]:
+    return [taker.handle(event, now_s) for now_s, event in events]
+
+
+def test_a_sure_ear_and_a_short_silence_end_the_turn() -> None:
+    last = decisions(
+        TurnTaker(HANDS_FREE),
+        [
+            (0.0, SpeechStarted(1, 0)),
+            (0.8, Words(1, "maya what do you like", 12_800)),
+            (0.9, SpeechPaused(1, 14_400, 100, 1.0)),
+            (1.05, SpeechPaused(1, 16_800, 250, 1.0)),
+        ],
+    )
+
+    assert last[-2] == Wait(until_s=pytest.approx(1.04))
+    assert last[-1] == Reply("maya what do you like", 12_800)
+
+
+def test_an_unsure_ear_waits_longer() -> None:
+    taker = TurnTaker(HANDS_FREE)
+    decided = decisions(
+        taker,
+        [
+            (0.0, SpeechStarted(1, 0)),
+            (0.8, Words(1, "maya what is", 12_800)),
+            (1.4, SpeechPaused(1, 22_400, 600, 0.0)),
+            (1.5, SpeechResumed(1, 24_000)),
+            (1.9, Words(1, "maya what is your job", 30_400)),
+            (2.2, SpeechPaused(1, 35_200, 300, 1.0)),
+        ],
+    )
+
+    assert not any(isinstance(d, Reply) for d in decided[:-1])
+    assert decided[-1] == Reply("maya what is your job", 30_400)
+
+
+def test_a_tick_ends_the_turn_of_a_source_that_stalled() -> None:
+    taker = TurnTaker(HANDS_FREE)
+    decisions(taker, [(0.0, SpeechStarted(1, 0)), (0.5, Words(1, "hello", 8_000))])
+    waits = taker.handle(SpeechPaused(1, 9_600, 100, 1.0), 0.6)
+
+    assert isinstance(waits, Wait) and waits.until_s is not None
+    assert taker.handle(Tick(), waits.until_s - 0.01) == Wait(waits.until_s)
+    assert taker.handle(Tick(), waits.until_s) == Reply("hello", 8_000)
+
+
+def test_without_endpointing_only_the_end_of_the_stream_ends_the_turn() -> None:
+    decided = decisions(
+        TurnTaker(),
+        [
+            (0.0, SpeechStarted(1, 0)),
+            (0.5, Words(1, "hello maya", 8_000)),
+            (5.5, SpeechPaused(1, 88_000, 5_000, 1.0)),
+            (6.0, SpeechStarted(1, 96_000)),
+            (6.5, Words(1, "what do you like", 104_000)),
+            (6.6, EarClosed(1)),
+        ],
+    )
+
+    assert decided[:-1] == [Wait()] * 5
+    assert decided[-1] == Reply("hello maya what do you like", 104_000)
+
+
+def test_silence_alone_never_asks_for_a_reply() -> None:
+    taker = TurnTaker(HANDS_FREE)
+    decisions(taker, [(0.0, SpeechStarted(1, 0))])
+
+    assert taker.handle(SpeechPaused(1, 80_000, 5_000, 1.0), 5.0) == Wait()
+    assert taker.handle(EarClosed(1), 6.0) == Reply("", 0)
+
+
+def test_speaking_over_a_reply_interrupts_it_once() -> None:
+    taker = TurnTaker(HANDS_FREE)
+    decided = decisions(
+        taker,
+        [
+            (0.0, ReplyStarted(4)),
+            (0.5, SpeechStarted(1, 8_000)),
+            (0.7, Words(1, "wait", 11_200)),
+            (0.8, Words(1, "wait stop", 12_800)),
+            (0.9, ReplyEnded(4)),
+            (1.3, SpeechPaused(1, 20_800, 300, 1.0)),
+        ],
+    )
+
+    assert decided[2] == Interrupt(4)
+    assert sum(isinstance(d, Interrupt) for d in decided) == 1
+    assert decided[-1] == Reply("wait stop", 12_800)
+
+
+def test_a_listeners_noise_neither_interrupts_nor_asks() -> None:
+    taker = TurnTaker(HANDS_FREE)
+    decided = decisions(
+        taker,
+        [
+            (0.0, ReplyStarted(4)),
+            (0.5, SpeechStarted(1, 8_000)),
+            (0.7, Words(1, "mm hm", 11_200)),
+            (1.2, SpeechPaused(1, 19_200, 500, 1.0)),
+            (1.5, ReplyEnded(4)),
+            (1.6, EarClosed(1)),
+        ],
+    )
+
+    assert not any(isinstance(d, Interrupt) for d in decided)
+    assert decided[-1] == Reply("", 11_200)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mm-hm", True),
+        ("yeah okay", True),
+        ("Right.", True),
+        ("wait", False),
+        ("yes but no", False),
+        ("", False),
+    ],
+)
+def test_backchannels(text: str, expected: bool) -> None:
+    assert is_backchannel(text) is expected
+
+
+EVENTS = st.one_of(
+    st.builds(SpeechStarted, st.just(1), st.integers(0, 10**6)),
+    st.builds(
+        Words, st.just(1), st.sampled_from(["hello", "mm", "maya what now", ""]), st.integers(0, 10**6)
+    ),
+    st.builds(SpeechPaused, st.just(1), st.integers(0, 10**6), st.integers(0, 3000), st.floats(0, 1)),
+    st.builds(SpeechResumed, st.just(1), st.integers(0, 10**6)),
+    st.builds(EarClosed, st.just(1)),
+    st.builds(ReplyStarted, st.integers(1, 5)),
+    st.builds(ReplyEnded, st.integers(1, 5)),
+    st.just(Tick()),
+)
+LOGS = st.lists(st.tuples(st.floats(0, 2), EVENTS), max_size=30)
+
+
+@settings(max_examples=60, deadline=None)
+@given(LOGS)
+def test_the_same_log_replays_to_the_same_decisions(log: list[tuple[float, Event]]) -> None:
+    now_s, timed = 0.0, []
+    for step_s, event in log:
+        now_s += step_s
+        timed.append((now_s, event))
+
+    first = decisions(TurnTaker(HANDS_FREE), timed)
+    again = decisions(TurnTaker(HANDS_FREE), timed)
+
+    assert first == again
+
+
+@settings(max_examples=60, deadline=None)
+@given(LOGS)
+def test_it_only_interrupts_the_reply_that_is_under_way(log: list[tuple[float, Event]]) -> None:
+    taker, now_s, replying = TurnTaker(HANDS_FREE), 0.0, 0
+    for step_s, event in log:
+        now_s += step_s
+        decision = taker.handle(event, now_s)
+        if isinstance(event, ReplyStarted):
+            replying = event.turn_id
+        if isinstance(event, ReplyEnded) and event.turn_id == replying:
+            replying = 0
+        if isinstance(decision, Interrupt):
+            assert decision.turn_id == replying != 0
+            replying = 0
+        if isinstance(decision, Reply) and not isinstance(event, EarClosed):
+            assert decision.text

@@ -1,0 +1,76 @@
+"""Tiny random models, made once per session, and the two backends that the contract is checked against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sensorium.bench import random_gguf
+from sensorium.inference.backend import Backend
+from sensorium.inference.fake import FakeBackend
+from sensorium.inference.llama import LlamaBackend, LlamaConfig
+
+CONFIG = LlamaConfig(cells=1024, sequences=16, batch_tokens=128, decode_threads=1, batch_threads=1)
+
+
+class Models:
+    """The session's files: `dense`, `hybrid`, `other` (dense, another width) and LoRAs for `dense`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.dense = folder / "dense.gguf"
+        self.hybrid = folder / "hybrid.gguf"
+        self.other = folder / "other.gguf"
+        self.lora_a = folder / "a.gguf"
+        self.lora_b = folder / "b.gguf"
+        self.lora_other = folder / "other-lora.gguf"
+        random_gguf.write_dense(self.dense)
+        random_gguf.write_hybrid(self.hybrid)
+        random_gguf.write_dense(self.other, width=96, heads=3, seed=7)
+        random_gguf.write_lora(self.lora_a, base=self.dense, seed=11)
+        random_gguf.write_lora(self.lora_b, base=self.dense, seed=12)
+        random_gguf.write_lora(self.lora_other, base=self.other, seed=13)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    return Models(tmp_path_factory.mktemp("gguf"))
+
+
+@pytest.fixture(scope="session")
+def fake_adapters(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("fake")
+    paths = folder / "a", folder / "b"
+    for path in paths:
+        path.write_bytes(b"fake adapter " + path.name.encode())
+    return paths
+
+
+Opener = Callable[[], Backend]
+
+
+@pytest.fixture(params=["fake", "llama", "hybrid"])
+def backend(request: pytest.FixtureRequest, models: Models) -> Iterator[Backend]:
+    opened: Backend
+    if request.param == "fake":
+        opened = FakeBackend(random_gguf.special_tokens(), cells=1024, sequences=16, max_batch_tokens=128)
+    else:
+        opened = LlamaBackend(models.dense if request.param == "llama" else models.hybrid, CONFIG)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["fake", "llama"])
+def backend_and_adapters(
+    request: pytest.FixtureRequest, models: Models, fake_adapters: tuple[Path, Path]
+) -> Iterator[tuple[Backend, Path, Path]]:
+    opened: Backend
+    if request.param == "fake":
+        opened = FakeBackend(random_gguf.special_tokens(), cells=1024, sequences=16, max_batch_tokens=128)
+        paths = fake_adapters
+    else:
+        opened = LlamaBackend(models.dense, CONFIG)
+        paths = models.lora_a, models.lora_b
+    yield opened, *paths
+    opened.close()

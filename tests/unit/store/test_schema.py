@@ -1,0 +1,73 @@
+"""Given a store of some schema, when it is migrated, then it is at the newest one or as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from sensorium.errors import StoreError
+from sensorium.store import schema
+from sensorium.store.database import APPLICATION_ID, Database
+
+
+@pytest.fixture
+def db() -> Iterator[Database]:
+    database = apsw.Connection(":memory:")
+    yield database
+    database.close()
+
+
+PATH = Path("sensorium.db")
+
+
+def test_an_empty_store_is_filled_once(db: Database) -> None:
+    filled: list[Database] = []
+    schema.migrate(db, PATH, filled.append)
+    schema.migrate(db, PATH, filled.append)
+    assert filled == [db]
+    assert db.pragma("user_version") == len(schema.STEPS)
+    assert db.pragma("application_id") == APPLICATION_ID
+
+
+def test_an_older_store_takes_only_the_steps_that_it_lacks(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "STEPS", ("CREATE TABLE a (x); INSERT INTO a VALUES (1)",))
+    schema.migrate(db, PATH, lambda _: None)
+    monkeypatch.setattr(
+        schema, "STEPS", (*schema.STEPS, "CREATE TABLE b (x)", "INSERT INTO b SELECT x + 1 FROM a")
+    )
+    schema.migrate(db, PATH, lambda _: pytest.fail("only an empty store is filled"))
+    assert db.execute("SELECT x FROM b").get == 2
+    assert db.pragma("user_version") == 3
+
+
+def test_a_step_that_fails_leaves_the_store_as_it_was(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "STEPS", ("CREATE TABLE a (x)",))
+    schema.migrate(db, PATH, lambda _: None)
+    monkeypatch.setattr(
+        schema, "STEPS", (*schema.STEPS, "CREATE TABLE b (x)", "INSERT INTO nowhere VALUES (1)")
+    )
+    with pytest.raises(apsw.SQLError):
+        schema.migrate(db, PATH, lambda _: None)
+    assert db.pragma("user_version") == 1
+    assert db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'b'").get == 0
+
+
+def test_a_fill_that_fails_leaves_the_store_empty(db: Database) -> None:
+    def fail(_: Database) -> None:
+        raise KeyError("a shipped persona is broken")
+
+    with pytest.raises(KeyError):
+        schema.migrate(db, PATH, fail)
+    assert db.pragma("user_version") == 0
+    assert db.execute("SELECT count(*) FROM sqlite_schema").get == 0
+
+
+def test_a_newer_schema_is_refused(db: Database) -> None:
+    db.pragma("user_version", len(schema.STEPS) + 1)
+    with pytest.raises(StoreError, match="newer"):
+        schema.migrate(db, PATH, lambda _: None)

@@ -1,0 +1,59 @@
+"""The examination: fixed plays by skill and split, and how answers to them are marked.
+
+Knows nothing of models: whoever answers is handed tokens and hands back tokens or a verdict.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from training.mind.play import Play, draw_play
+from training.world import SPLITS, Split
+
+SKILLS = (
+    "own_fact", "own_yes_no", "own_unknown", "name", "tell", "recall_mine", "recall_changed", "recall_theirs",
+    "recall_unknown", "memory", "time", "presence", "sight", "colour", "sums", "manners", "repeat", "said",
+    "comings", "beyond", "silence",
+)  # fmt: skip
+TARGETS: dict[Split, float] = {"train": 0.97, "fillers": 0.97, "phrasings": 0.85}
+# Far from any seed of training.
+EXAM_SEED = 7_000_000
+
+
+@dataclass(frozen=True)
+class Mark:
+    skill: str
+    split: Split
+    right: bool
+
+
+def draw_exam(
+    per_skill: int, *, splits: tuple[Split, ...] = SPLITS, seed: int = EXAM_SEED
+) -> list[tuple[Split, Play]]:
+    """`per_skill` plays of each skill in each split; the same ones for the same arguments."""
+    plays = []
+    for split in splits:
+        for skill in SKILLS:
+            rng = random.Random(f"{seed}/{split}/{skill}")
+            plays += [(split, draw_play(rng, split, max_lines=24, skill=skill)) for _ in range(per_skill)]
+    return plays
+
+
+def table(marks: list[Mark]) -> dict[str, dict[str, float]]:
+    """Share of right answers: skill -> split -> share; "all" is over everything."""
+    shares: dict[str, dict[str, float]] = {}
+    for skill in (*SKILLS, "all"):
+        for split in SPLITS:
+            some = [m.right for m in marks if m.split == split and skill in (m.skill, "all")]
+            if some:
+                shares.setdefault(skill, {})[split] = sum(some) / len(some)
+    return shares
+
+
+def as_text(shares: dict[str, dict[str, float]]) -> str:
+    lines = [f"{'skill':<16}" + "".join(f"{split:>11}" for split in SPLITS)]
+    for skill, by_split in shares.items():
+        row = "".join(f"{100 * by_split[s]:>10.1f}%" if s in by_split else f"{'':>11}" for s in SPLITS)
+        lines.append(f"{skill:<16}{row}")
+    return "\n".join(lines)

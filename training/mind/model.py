@@ -1,0 +1,119 @@
+"""The mind: a llama-style decoder in plain torch, whose weights go to llama.cpp's arch "llama" as they are.
+
+Rotary pairs are neighbours (2i, 2i+1), which is how llama.cpp rotates for that arch: nothing is permuted.
+Knows nothing of data or of files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ROPE_BASE = 10_000.0
+NORM_EPS = 1e-5
+
+
+@dataclass(frozen=True)
+class Shape:
+    num_tokens: int
+    width: int = 256
+    num_layers: int = 6
+    num_heads: int = 8
+    hidden: int = 704
+    context_tokens: int = 2048
+
+    @property
+    def head_width(self) -> int:
+        return self.width // self.num_heads
+
+
+def rope_table(shape: Shape) -> tuple[Tensor, Tensor]:
+    """cos and sin, each (context_tokens, head_width) float32, every pair's value twice."""
+    pair = torch.arange(0, shape.head_width, 2, dtype=torch.float32) / shape.head_width
+    angles = torch.outer(torch.arange(shape.context_tokens, dtype=torch.float32), ROPE_BASE**-pair)
+    return angles.cos().repeat_interleave(2, -1), angles.sin().repeat_interleave(2, -1)
+
+
+def pair_swap(width: int) -> Tensor:
+    """(width, width): x @ it is (-x1, x0, -x3, x2, ...). A product is faster here than strided slices."""
+    swap = torch.zeros(width, width)
+    even = torch.arange(0, width, 2)
+    swap[even + 1, even], swap[even, even + 1] = -1.0, 1.0
+    return swap
+
+
+class Norm(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), NORM_EPS)
+
+
+class Layer(nn.Module):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.attention_norm = Norm(shape.width)
+        self.qkv = nn.Linear(shape.width, 3 * shape.width, bias=False)
+        self.out = nn.Linear(shape.width, shape.width, bias=False)
+        self.hidden_norm = Norm(shape.width)
+        self.gate_up = nn.Linear(shape.width, 2 * shape.hidden, bias=False)
+        self.down = nn.Linear(shape.hidden, shape.width, bias=False)
+
+    def forward(self, x: Tensor, rope: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        batch, time, width = x.shape
+        cos, sin, swap = rope
+        heads = self.qkv(self.attention_norm(x)).view(batch, time, 3, self.shape.num_heads, -1)
+        qk, v = heads[:, :, :2], heads[:, :, 2]
+        qk = qk * cos + (qk @ swap) * sin
+        q, k, v = (y.transpose(1, 2) for y in (qk[:, :, 0], qk[:, :, 1], v))
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.out(mixed.transpose(1, 2).reshape(batch, time, width))
+        gate, up = self.gate_up(self.hidden_norm(x)).chunk(2, dim=-1)
+        return x + self.down(F.silu(gate) * up)
+
+
+class Mind(nn.Module):
+    cos: Tensor
+    sin: Tensor
+    swap: Tensor
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.embedding = nn.Embedding(shape.num_tokens, shape.width)
+        self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.num_layers))
+        self.norm = Norm(shape.width)
+        cos, sin = rope_table(shape)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+        self.register_buffer("swap", pair_swap(shape.head_width), persistent=False)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+        for layer in self.layers:
+            for last in (layer.out, layer.down):
+                nn.init.normal_(last.weight, std=0.02 / (2 * self.shape.num_layers) ** 0.5)
+
+    def states(self, ids: Tensor) -> Tensor:
+        """ids (batch, time) int64 -> normed last states (batch, time, width)."""
+        x = self.embedding(ids)
+        if torch.is_autocast_enabled(ids.device.type):
+            x = x.to(torch.get_autocast_dtype(ids.device.type))
+        time = ids.shape[1]
+        rope = tuple(t.to(x.dtype) for t in (self.cos[:time, None, None], self.sin[:time, None, None], self.swap))
+        for layer in self.layers:
+            x = layer(x, rope)
+        return self.norm(x)
+
+    def logits(self, states: Tensor) -> Tensor:
+        """The head is the embedding: states (..., width) -> (..., num_tokens)."""
+        return F.linear(states, self.embedding.weight)

@@ -1178,3 +1178,5 @@ def _vocabulary() -> tuple[str, ...]:
 # All words of the world, sorted: an id made from it moves only when the world does.
 VOCABULARY: tuple[str, ...] = _vocabulary()
 SALAD_WORDS: tuple[str, ...] = tuple(w for w in VOCABULARY if w != ".")
+# Words that only personas say; the ear need not know them.
+REPLY_WORDS: tuple[str, ...] = ("ok",)

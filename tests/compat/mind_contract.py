@@ -8,35 +8,23 @@ from itertools import count, islice
 import pytest
 
 from sensorium.bench import random_gguf
+from sensorium.bench.prompts import prompt_of, tokenized
 from sensorium.errors import BadInput, ContextFull
 from sensorium.inference.jobs import Began, Event, Finished, Request, Said, Settled
 from sensorium.inference.mind import Mind
-from sensorium.request import AdapterUse, Block, Part, Prompt, Sampling, Scope, Tier
+from sensorium.request import AdapterUse, Prompt, Sampling
 
 WORDS = random_gguf.words(250)
 turn_ids = count(1)
 
 
-def block(tier: Tier, scope: Scope, words: Sequence[str]) -> Block:
-    return Block(tier, scope, "test", (Part(" " + " ".join(words)),))
-
-
-def prompt(persona: int = 0, tail: int = 3, history: int = 0) -> Prompt:
-    """80 shared words, 20 of its own, then history, then `tail` words that only this turn reads.
-
-    With random_gguf's vocabulary every word is one token.
-    """
-    blocks = [
-        block(Tier.INVARIANT, Scope.SHARED, WORDS[:80]),
-        block(Tier.INVARIANT, Scope.PERSONA, WORDS[80 + persona : 100 + persona]),
-        *([block(Tier.SEMI_STABLE, Scope.SHARED, WORDS[150 : 150 + history])] if history else []),
-        *([block(Tier.VOLATILE, Scope.PERSONA, (WORDS[-50:] * 100)[:tail])] if tail else []),
-    ]
-    return Prompt(f"persona{persona}", tuple(blocks))
-
-
 def ask(persona: int = 0, *, tail: int = 3, history: int = 0, max_tokens: int = 6, **rest: object) -> Request:
-    return Request(next(turn_ids), prompt(persona, tail, history), max_tokens, **rest)  # type: ignore[arg-type]
+    """80 shared words, 20 of its own, then history, then `tail` words that only this turn reads."""
+    name = f"persona{persona}"
+    own = WORDS[80 + persona : 100 + persona]
+    volatile = (WORDS[-50:] * 100)[:tail]
+    prompt = tokenized(prompt_of(name, WORDS[:80], own, [WORDS[150 : 150 + history]], volatile))
+    return Request(next(turn_ids), name, prompt, max_tokens, **rest)  # type: ignore[arg-type]
 
 
 def reply(events: Sequence[Event]) -> str:
@@ -48,8 +36,8 @@ def began(events: Sequence[Event]) -> Began:
 
 
 class MindContract:
-    """Subclasses give a fixture `mind`: a random-weight model of bench/random_gguf.py, a context of 1,536 tokens,
-    and no adapters."""
+    """Subclasses give a fixture `mind`: a random-weight model of bench/random_gguf.py, a context of 1,536
+    tokens, and no adapters."""
 
     def test_a_turn_begins_speaks_and_finishes(self, mind: Mind) -> None:
         first, *pieces, last = mind.generate(ask())
@@ -125,7 +113,7 @@ class MindContract:
 
     def test_an_empty_prompt_is_refused(self, mind: Mind) -> None:
         with pytest.raises(BadInput):
-            list(mind.generate(Request(next(turn_ids), Prompt("persona0", ()), 4)))
+            list(mind.generate(Request(next(turn_ids), "persona0", tokenized(Prompt("persona0", ())), 4)))
 
     def test_an_adapter_that_is_not_loaded_is_refused(self, mind: Mind) -> None:
         with pytest.raises(BadInput):

@@ -7,9 +7,7 @@ as float16 and computed as float32; the rounded ear is what is verified. The wor
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import re
 import warnings
 from pathlib import Path
 
@@ -21,11 +19,11 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from sensorium.hearing.encoder import EarModel, Encoder
+from training.ear.bundle import BUNDLE, record
 from training.ear.data import Lexicon
 from training.ear.model import CHUNK_SAMPLES, SAMPLE_RATE_HZ, Ear, State, zero_state
 from training.ear.train import PRESETS, RUNS, load
 
-BUNDLE = Path(__file__).parents[2] / "src" / "sensorium" / "bundles" / "nano"
 GOLDEN = Path(__file__).parents[2] / "tests" / "unit" / "hearing" / "ear_golden.npz"
 _OPSET = 17
 _STATE = tuple(f"state_{name}" for name in State._fields)
@@ -110,15 +108,6 @@ def _store_half(graph: onnx.GraphProto, keep_full: set[str]) -> None:
     graph.node.extend(nodes)
 
 
-def _write_sha(bundle_toml: Path, ear: Path) -> None:
-    digest = hashlib.sha256(ear.read_bytes()).hexdigest()
-    text = bundle_toml.read_text(encoding="utf-8")
-    pattern = r'(\[files\.ear\]\npath = "ear\.onnx"\nsha256 = ")[0-9a-f]*(")'
-    changed, count = re.subn(pattern, rf"\g<1>{digest}\g<2>", text)
-    assert count == 1, "bundle.toml has no [files.ear] of the known form"
-    bundle_toml.write_text(changed, encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoint", type=Path, default=RUNS / "last.pt")
@@ -136,7 +125,7 @@ def main() -> None:
     difference = max(verify(ear, part, example.samples) for example in kept)
     part.replace(arguments.out)
     if arguments.out.parent == BUNDLE:
-        _write_sha(BUNDLE / "bundle.toml", arguments.out)
+        record("ear", arguments.out)
         _write_golden(ear, kept[0].samples, kept[0].words)
     size = arguments.out.stat().st_size
     print(

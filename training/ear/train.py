@@ -41,7 +41,7 @@ class Plan:
 
 
 PRESETS = {
-    "full": Plan(steps=16_000),
+    "full": Plan(steps=10_000),
     "smoke": Plan(steps=6, batch_size=4, warmup_steps=2, evaluate_every=1000),
 }
 

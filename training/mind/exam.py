@@ -36,8 +36,15 @@ def draw_exam(
     for split in splits:
         for skill in SKILLS:
             rng = random.Random(f"{seed}/{split}/{skill}")
-            plays += [(split, draw_play(rng, split, max_lines=24, skill=skill)) for _ in range(per_skill)]
+            plays += [(split, _timed(rng, split, skill)) for _ in range(per_skill)]
     return plays
+
+
+def _timed(rng: random.Random, split: Split, skill: str) -> Play:
+    """The house always gives the time, so an examination without it would ask for what never happens."""
+    while not (play := draw_play(rng, split, max_lines=24, skill=skill)).moment.clock:
+        pass
+    return play
 
 
 def table(marks: list[Mark]) -> dict[str, dict[str, float]]:

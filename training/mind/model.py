@@ -109,7 +109,9 @@ class Mind(nn.Module):
         if torch.is_autocast_enabled(ids.device.type):
             x = x.to(torch.get_autocast_dtype(ids.device.type))
         time = ids.shape[1]
-        rope = tuple(t.to(x.dtype) for t in (self.cos[:time, None, None], self.sin[:time, None, None], self.swap))
+        rope = tuple(
+            t.to(x.dtype) for t in (self.cos[:time, None, None], self.sin[:time, None, None], self.swap)
+        )
         for layer in self.layers:
             x = layer(x, rope)
         return self.norm(x)

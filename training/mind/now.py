@@ -32,13 +32,12 @@ def draw_moment(s: Scene) -> Moment:
             size = s.filler.word("adjective") if rng.random() < 0.12 else ""
             sights.append(Sight(s.filler.word("colour"), noun, size))
     memories = tuple(draw_memory(s) for _ in range(rng.choice((0, 0, 0, 1, 2, 3))))
-    clock = time_words(rng.randrange(24), rng.randrange(60)) if rng.random() < 0.93 else ""
+    at = (rng.randrange(24), rng.randrange(60))
+    clock = time_words(*at) if rng.random() < 0.93 else ""
     touches: tuple[str, ...] = ()
     if rng.random() < 0.07:
-        touches = (
-            f"{rng.choice(s.people)} {rng.choice(('touches you', 'waves', 'comes near', 'sits down'))}",
-        )
-    return Moment(memories, present, tuple(sights), touches, clock)
+        touches = (f"{rng.choice(s.people)} {rng.choice(('touches you', 'waves', 'comes near'))}",)
+    return Moment(memories, present, tuple(sights), touches, clock, at)
 
 
 def presence_text(present: tuple[str, ...]) -> str:

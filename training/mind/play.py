@@ -66,6 +66,9 @@ def draw_play(rng: random.Random, split: Split, *, max_lines: int = 24, skill: s
     """One whole situation. `skill` asks for a newest message that tests it (drawn again until it does)."""
     scene = draw_scene(rng, split)
     num_lines = 0 if rng.random() < 0.08 else rng.randint(1, max_lines)
+    if rng.random() < 0.35:
+        _all_come_in(scene)
+        num_lines += len(scene.lines)
     while len(scene.lines) < num_lines:
         _play_turn(scene)
     for _ in range(60):
@@ -114,6 +117,15 @@ def _play_turn(scene: Scene) -> None:
         _talk_to_self(scene, "persona", other)
     else:
         _talk_to_self(scene, "person", scene.rng.choice(scene.people))
+
+
+def _all_come_in(scene: Scene) -> None:
+    """How a conversation starts when its room was opened for it."""
+    names = [scene.name, *scene.personas]
+    scene.rng.shuffle(names)
+    for name in (*names, *scene.people[: scene.rng.randint(0, len(scene.people))]):
+        scene.came = name
+        scene.add(Line("event", "", f"{name} comes in"))
 
 
 def _come_or_go(scene: Scene) -> None:

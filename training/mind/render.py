@@ -1,6 +1,7 @@
+# ruff: noqa: SIM905
 """A play as tokens, exactly as sensorium.prompting composes it (a test holds the two together).
 
-Each id has a weight class: 0 is not learnt, 1 is an own answer, 2 is learnt a little. Knows nothing of models.
+Each id has a weight class: 0 not learnt, 1 an own answer, 2 learnt a little. Knows nothing of models.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ RECIPES = (
     "speak one after the other .",
     "be quick and kind .",
     "one question one answer .",
-    "this is a quiet evening with friends .",
+    "this is a quiet evening with people .",
 )
 _FACTS = {
     "likes": "you like {} .",
@@ -38,8 +39,10 @@ _FACTS = {
     "home": "you live in {} .",
     "age": "you are {} years old .",
 }
-_FRAME = {kind: SPECIAL_ID[f"<|{kind}|>"] for kind in
-          ("rules", "recipe", "identity", "person", "persona", "event", "memory", "percept", "time")}  # fmt: skip
+_FRAME = {
+    kind: SPECIAL_ID[f"<|{kind}|>"]
+    for kind in "rules recipe identity person persona event memory percept time".split()
+}
 
 
 def identity_text(name: str, facts: dict[str, str]) -> str:

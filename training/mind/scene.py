@@ -71,13 +71,15 @@ class Sight(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """What stands in the VOLATILE tier beside the newest message. `clock` "" when no time is given."""
+    """What stands in the VOLATILE tier beside the newest message. `clock` is `at` in words, or "" when no
+    time is given; `at` is (hour, minute)."""
 
     memories: tuple[Memory, ...] = ()
     present: tuple[str, ...] = ()
     sights: tuple[Sight, ...] = ()
     touches: tuple[str, ...] = ()
     clock: str = ""
+    at: tuple[int, int] = (0, 0)
 
 
 @dataclass

@@ -5,7 +5,7 @@ Speech codes are appended after the words later, so that no id ever moves. Knows
 
 from __future__ import annotations
 
-from training.world import VOCABULARY
+from training.world import REPLY_WORDS, VOCABULARY
 
 # Order is for ever: an id is a row of the embedding.
 _NAMED = (
@@ -21,10 +21,11 @@ PAD, BEGIN, END, SELF, SAYS, SILENT = (
 )
 FIRST_BYTE = NUM_SPECIALS
 FIRST_WORD = FIRST_BYTE + 256
-SIZE = FIRST_WORD + len(VOCABULARY)
+WORDS = (*VOCABULARY, *REPLY_WORDS)
+SIZE = FIRST_WORD + len(WORDS)
 
 SPECIAL_ID = {text: i for i, text in enumerate(SPECIALS)}
-WORD_ID = {word: FIRST_WORD + i for i, word in enumerate(VOCABULARY)}
+WORD_ID = {word: FIRST_WORD + i for i, word in enumerate(WORDS)}
 
 
 def _byte_chars() -> tuple[str, ...]:
@@ -41,7 +42,7 @@ _SPACE = BYTE_CHARS[ord(" ")]
 
 def token_texts() -> tuple[str, ...]:
     """All tokens as a GGUF writes them, by id."""
-    return (*SPECIALS, *BYTE_CHARS, *(_SPACE + word for word in VOCABULARY))
+    return (*SPECIALS, *BYTE_CHARS, *(_SPACE + word for word in WORDS))
 
 
 class _Encoder(dict[str, tuple[int, ...]]):
@@ -71,5 +72,5 @@ def decode(ids: list[int]) -> str:
         elif i < FIRST_WORD:
             pieces.append(bytes((i - FIRST_BYTE,)))
         else:
-            pieces.append(f" {VOCABULARY[i - FIRST_WORD]}".encode())
+            pieces.append(f" {WORDS[i - FIRST_WORD]}".encode())
     return b"".join(pieces).decode("utf-8", "replace").strip()

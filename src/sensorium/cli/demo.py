@@ -220,7 +220,7 @@ def _show(output: Output, played: list[Played], stats: dict[str, Any], out: Path
 
     budgets = [f"<= {b:g}" for b in BUDGETS.values()]
     table = Table(title="turns against their budgets", title_justify="left")
-    for name in ("persona", "said", "from"):
+    for name in ("persona", "answer read from"):
         table.add_column(name)
     for name, budget in zip(("ear ms", "mouth ms", "voice to voice ms", "tokens"), budgets, strict=True):
         table.add_column(f"{name}\n{budget}", justify="right")
@@ -235,14 +235,13 @@ def _show(output: Output, played: list[Played], stats: dict[str, Any], out: Path
 def _cells(p: Played) -> tuple[str, ...]:
     stages, within = _stage_ms(p.report), _within_budget(p.report)
     mark = "" if p.right_persona else f" [red](not {p.line.persona})[/]"
-    words = said(p.report).replace("[", "\\[")
     numbers = []
     for name in BUDGETS:
         value = p.report.processed_tokens if name == "processed_tokens" else stages.get(name)
         style = "green" if within.get(name, True) else "bold red"
         numbers.append("" if value is None else f"[{style}]{value:.0f}[/]")
     tier = f"{p.line.tier} [green]ok[/]" if p.proven else f"{p.line.tier} [yellow]not proven[/]"
-    return (p.report.persona + mark, words, tier, *numbers)
+    return (p.report.persona + mark, tier, *numbers)
 
 
 def _write_timeline(path: Path, played: list[Played]) -> None:

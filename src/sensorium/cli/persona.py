@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
 import sys
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from cyclopts import App, Parameter
 
 from sensorium import persona as persona_files
 from sensorium.cli.output import Home, Json, Yes, confirm, run
+from sensorium.cli.persona_edit import NO_CHANGES, Changes, changed, edited_by_hand, from_file, write_file
 from sensorium.clock import SystemClock
 from sensorium.config import Config
 from sensorium.errors import BadInput
@@ -28,30 +24,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 app = App(name="persona", help="Who there is: list, show, add, edit, remove, export and import personas.")
-
-MAX_FILE_BYTES = 64_000
-
-S = TypeVar("S", bound=msgspec.Struct)
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Changes:
-    """What the flags say about a persona; None leaves a field as it is."""
-
-    name: Annotated[str | None, Parameter(help="Spoken name.")] = None
-    description: Annotated[str | None, Parameter(help="What it is like, in a sentence or two.")] = None
-    fact: Annotated[
-        tuple[str, ...],
-        Parameter(
-            negative="", show_default=False, help='Something true of it, as KEY=VALUE; "KEY=" takes it away.'
-        ),
-    ] = ()
-    voice: Annotated[str | None, Parameter(help='espeak-ng voice, e.g. "en-us+f3".')] = None
-    pitch: Annotated[int | None, Parameter(help="0 to 99.")] = None
-    rate_wpm: Annotated[int | None, Parameter(help="Words per minute, 80 to 400.")] = None
-    voice_adapter: Annotated[str | None, Parameter(help='Id of a voice adapter; "" for none.')] = None
-
 
 Name = Annotated[str, Parameter(help="Id or spoken name, whatever its case.")]
 File = Annotated[
@@ -94,7 +66,7 @@ def add(
     /,
     *,
     file: Annotated[Path | None, Parameter(help="Take it from this TOML file; flags win over it.")] = None,
-    changes: Changes = Changes(),
+    changes: Changes = NO_CHANGES,
     json: Json = False,
     home: Home = None,
 ) -> None:
@@ -103,11 +75,11 @@ def add(
     Example: sensorium persona add zoe --name Zoe --fact likes=bells --fact job=pilot --voice en+f2
     """
     with run("persona add", json) as output, _store(home) as store:
-        persona = _from_file(file) if file else Persona(id=persona_id, name=persona_id.capitalize())
+        persona = from_file(file) if file else Persona(id=persona_id, name=persona_id.capitalize())
         if not persona.id and not file:
             raise BadInput("a new persona needs an id or --file", remedy="see: sensorium persona add --help")
         renamed = msgspec.structs.replace(persona, id=persona_id.lower() or persona.id)
-        added = store.submit(personas.add, _changed(renamed, changes)).result()
+        added = store.submit(personas.add, changed(renamed, changes)).result()
         output.result({"persona": _fields(added)})
         output.text(f"Added {added.name}. Let it in with: sensorium room join living-room {added.id}")
 
@@ -117,7 +89,7 @@ def edit(
     name: Name,
     /,
     *,
-    changes: Changes = Changes(),
+    changes: Changes = NO_CHANGES,
     json: Json = False,
     home: Home = None,
 ) -> None:
@@ -127,10 +99,10 @@ def edit(
     """
     with run("persona edit", json) as output, _store(home) as store:
         persona = store.read(personas.get, name).result()
-        if changes != Changes():
-            edited = _changed(persona, changes)
+        if changes != NO_CHANGES:
+            edited = changed(persona, changes)
         elif sys.stdin.isatty() and not json:
-            edited = _edited_by_hand(persona)
+            edited = edited_by_hand(persona)
         else:
             raise BadInput("nothing to change", remedy="name a change, e.g. --fact likes=pears")
         if edited.id != persona.id:
@@ -185,7 +157,7 @@ def export(
         if out is None:
             output.text(data.decode().rstrip("\n"))
         else:
-            _write(out, data)
+            write_file(out, data)
             output.text(f"Wrote {out}.")
         output.result({"persona": persona.id, "toml": data.decode(), "file": str(out) if out else None})
 
@@ -206,7 +178,7 @@ def import_(
     Example: sensorium persona import maya.toml --replace
     """
     with run("persona import", json) as output, _store(home) as store:
-        persona = _from_file(file)
+        persona = from_file(file)
         store.submit(personas.put if replace else personas.add, persona).result()
         output.result({"persona": _fields(persona)})
         output.text(f"Took in {persona.name}.")
@@ -229,62 +201,6 @@ def _remove(db: Database, persona_id: str, force: bool, at_s: float) -> None:
         for room_id in rooms.of_persona(db, persona_id):
             rooms.leave(db, room_id, persona_id, at_s=at_s)
     personas.remove(db, persona_id)
-
-
-def _changed(persona: Persona, changes: Changes) -> Persona:
-    """The persona with the flags applied. Raises BadInput for a fact that is not KEY=VALUE."""
-    facts = dict(persona.facts)
-    for fact in changes.fact:
-        key, equals, value = (piece.strip() for piece in fact.partition("="))
-        if not equals or not key:
-            raise BadInput(f"--fact {fact!r} is not KEY=VALUE", remedy="for example --fact likes=pears")
-        if value:
-            facts[key] = value
-        elif facts.pop(key, None) is None:
-            raise BadInput(f"{persona.name} has no fact {key!r} to take away")
-    voice = _given(persona.voice, espeak=changes.voice, pitch=changes.pitch, rate_wpm=changes.rate_wpm)
-    edited = _given(persona, name=changes.name, description=changes.description, facts=facts, voice=voice)
-    if changes.voice_adapter is not None:
-        edited = msgspec.structs.replace(edited, voice_adapter_id=changes.voice_adapter or None)
-    return persona_files.check(edited)
-
-
-def _given(record: S, **fields: Any) -> S:
-    return msgspec.structs.replace(record, **{k: v for k, v in fields.items() if v is not None})
-
-
-def _edited_by_hand(persona: Persona) -> Persona:
-    """Opens the persona's TOML in the user's editor. Raises BadInput when it fails or leaves nonsense."""
-    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{persona.id}.toml"
-        path.write_bytes(persona_files.to_toml(persona))
-        try:
-            status = subprocess.run([*editor, str(path)]).returncode
-        except OSError as e:
-            raise BadInput(f"{editor[0]}: {e.strerror}", remedy="set EDITOR, or change it by flags") from e
-        if status != 0:
-            raise BadInput(f"{editor[0]} ended with {status}; nothing was changed")
-        return _from_file(path)
-
-
-def _from_file(path: Path) -> Persona:
-    try:
-        if str(path) == "-":
-            data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
-        else:
-            with path.open("rb") as file:
-                data = file.read(MAX_FILE_BYTES + 1)
-    except OSError as e:
-        raise BadInput(f"{path} cannot be read: {e.strerror}") from e
-    return persona_files.from_toml(data, where=str(path))
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.write_bytes(data)
-    except OSError as e:
-        raise BadInput(f"{path} cannot be written: {e.strerror}") from e
 
 
 def _table(everyone: list[tuple[Persona, list[str]]]) -> Table:

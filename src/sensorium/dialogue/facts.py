@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 
 MAX_FACT_WORDS = 16
+# Whom one speaks to: "hello maya my dog ...". A question word there makes it a question.
+_LEAD = r"(?P<lead>(?:[\w'-]+ ){1,3})"
 _ONE, _FEW = "[\\w'-]+", "[\\w'-]+(?: [\\w'-]+){0,4}"
 
 # First match wins. Groups are put into the sentence; {who} is the person's name.
 _FORMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(rf"(?:^|\b(?:and|but|so|well|that) ){form}$"), sentence)
+    (re.compile(rf"(?:^|\b(?:and|but|so|well|that) |^{_LEAD}){form}$"), sentence)
     for form, sentence in (
         (
             rf"my (?P<a>{_ONE}(?: {_ONE})?) is (?:called|named) (?P<b>{_ONE}(?: {_ONE})?)",
@@ -31,7 +33,7 @@ _FORMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _SENTENCE_END = re.compile(r"[.!?;,\n]+")
-_ASKS = re.compile(r"^(?:what|who|where|when|why|how|which|do|does|did|is|are|can|could|will|would|may)\b")
+_ASKS = re.compile(r"\b(?:what|who|where|when|why|how|which|do|does|did|is|are|can|could|will|would|may)\b")
 # After these the sentence is about something else: "i like it", "i like you".
 _EMPTY = frozenset({"it", "that", "this", "you", "them", "him", "her", "to"})
 
@@ -53,6 +55,7 @@ def stated(text: str, person_name: str) -> str | None:
 def _first_form(words: str, who: str) -> str | None:
     for form, sentence in _FORMS:
         match = form.search(words)
-        if match is not None and match["a"].split()[0] not in _EMPTY:
-            return sentence.format(who=who, **match.groupdict())
+        if match is None or _ASKS.search(match["lead"] or "") or match["a"].split()[0] in _EMPTY:
+            continue
+        return sentence.format(who=who, **match.groupdict())
     return None

@@ -33,26 +33,31 @@ _ASKS = frozenset(words_of("what who where when why how which"))
 # Real words that lie within one letter of some name: never taken for a misheard one.
 _NOT_NAMES = frozenset(
     words_of("""
-    a am an and any are as ask at ball be big bird blue bye by call can cat car cold come day did do dog eat
-    else eye far few find five four fox get give go good green had has hat have he hear hello help her here
-    hey hi him his hot how i in is it its job know last late left let like line long look lot love made main
-    make man many mark may me mean mine more much must my name need new nice nine no none nor not note now
-    of off old on one open or our out own pet play please red room said sam say see seven she show sing six
-    so some song soon still sun talk tell ten than that the them then there they thing think this three time
-    to today told too tree two up us very walk want warm was water way we week well were what when where who
-    why will wind with word work yes yet you your
+    a add aid am an and any are as ask at ball be big bird blue by bye call can car cat cold come day did do
+    dog eat else eye far few find five four fox get give go good green had has hat have he hear hello help
+    her here hey hi him his hot how hug huge i in is it its job know last late left let like line long look
+    lot love made main make man many mark may me mean mile mill mine more much must my name need new nice
+    nine no none nor not note now of off old on one open or our out own pet play please red room rub said
+    sam say see seven she show sing six so some song soon still sun talk tell ten than that the them then
+    there they thing think this three time to today told too tree two up us very walk want warm was water
+    way we week well were what when where who why will wind with word work yes yet you your
     """)
 )
 
 
+MISHEARD_RANKS = (3, 4)
 ABOUT_RANK = 5
 
 
 class Named(NamedTuple):
-    """`at`: place in the list of names. `rank`: 0 is the strongest address, ABOUT_RANK a mere mention."""
+    """`at`: place in the list of names. `rank`: 0 is the strongest address, ABOUT_RANK a mere mention.
+
+    `word`: which word of the text the name starts at.
+    """
 
     at: int
     rank: int
+    word: int
 
 
 def addressed(text: str, names: Sequence[str]) -> Named | None:
@@ -64,13 +69,22 @@ def addressed(text: str, names: Sequence[str]) -> Named | None:
     found: list[Named] = []
     for index, name in enumerate(names):
         parts = words_of(name)
-        ranks = [r for at in range(len(words)) if (r := _rank(words, at, parts)) is not None]
-        if parts and ranks:
-            found.append(Named(index, min(ranks)))
+        ranks = [(r, at) for at in range(len(words)) if (r := _rank(words, at, parts)) is not None]
+        if ranks:
+            found.append(Named(index, *min(ranks)))
     found.sort(key=lambda n: n.rank)
     if not found or (len(found) > 1 and found[0].rank == found[1].rank):
         return _first_called(words, names, found)
     return found[0]
+
+
+def with_names(text: str, names: Sequence[str]) -> str:
+    """What was heard, with a misheard name spelt as its owner spells it."""
+    found = addressed(text, names)
+    if found is None or found.rank not in MISHEARD_RANKS:
+        return text
+    spans = list(_WORD.finditer(text))[found.word :][: len(words_of(names[found.at]))]
+    return text[: spans[0].start()] + names[found.at].lower() + text[spans[-1].end() :]
 
 
 def _first_called(words: list[str], names: Sequence[str], found: list[Named]) -> Named | None:
@@ -106,16 +120,14 @@ def _is_about(before: list[str], ends: bool) -> bool:
 
 
 def sounds_like(heard: str, name: str) -> bool:
-    """Could `heard` be the ear's spelling of `name`? Same first sound, few letters apart, no common word."""
+    """Could `heard` be the ear's spelling of `name`? The same consonants, a letter apart, no common word."""
     if heard in _NOT_NAMES:
         return heard == name
     heard, name = _spelling(heard), _spelling(name)
     if heard == name:
         return True
-    if len(heard) < 3 or len(name) < 3 or heard[0] != name[0]:
+    if len(heard) < 3 or len(name) < 3 or heard[0] != name[0] or _skeleton(heard) != _skeleton(name):
         return False
-    if _skeleton(heard) == _skeleton(name) and len(_skeleton(name)) >= 2:
-        return abs(len(heard) - len(name)) <= 2
     return distance(heard, name) <= (2 if len(name) >= 7 else 1)
 
 

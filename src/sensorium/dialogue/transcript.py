@@ -15,14 +15,14 @@ class Transcript:
     """The conversation of one room, oldest first. Nothing is ever changed or taken out."""
 
     def __init__(self, entries: Sequence[Entry] = ()) -> None:
-        self._entries = list(entries)
+        self._entries = tuple(entries)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        return tuple(self._entries)
+        return self._entries
 
     def append(self, entry: Entry) -> None:
-        self._entries.append(entry)
+        self._entries += (entry,)
 
     def __len__(self) -> int:
         return len(self._entries)

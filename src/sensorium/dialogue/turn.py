@@ -1,7 +1,7 @@
 """One exchange: what was heard, who answers, how far the answer has come.
 
-Knows nothing of sound, sockets or time. A turn is known by a number that only grows, so that whatever
-arrives late can be told apart by comparing two integers.
+Knows nothing of sound, sockets or time. A turn is known by a number that only grows, so that what arrives
+late can be told apart.
 """
 
 from __future__ import annotations
@@ -48,7 +48,6 @@ class Turns:
         self._next_id = first_id
         self._current: Turn | None = None
         self._speaking: Turn | None = None
-        self.num_late = 0
 
     @property
     def current(self) -> Turn | None:
@@ -77,10 +76,3 @@ class Turns:
             self._speaking = turn
         elif self._speaking is turn:
             self._speaking = None
-
-    def accepts(self, turn_id: int) -> bool:
-        """Is a message of this turn still wanted? If not, it is counted as late and must be dropped."""
-        if self.current is not None and self.current.turn_id == turn_id:
-            return True
-        self.num_late += 1
-        return False

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from sensorium.clock import Clock
 from sensorium.dialogue.endpointing import Endpointing
 from sensorium.dialogue.floor import Choice, Floor
+from sensorium.dialogue.names import with_names
 from sensorium.dialogue.turn import Turns, TurnState
 from sensorium.errors import BadInput, SensoriumError
 from sensorium.front.links import HearingLink, LlmLink, Pcm, SpeechLink
@@ -102,6 +103,9 @@ class Conversation:
             parts.room.persona(to)
         utterance = await listen(parts.hearing, sound, sample_rate_hz, parts.clock, endpointing)
         _check_text(utterance.text)
+        # The mind knows its name; the ear may have spelt it otherwise.
+        names = [p.name for p in parts.room.personas]
+        utterance = utterance._replace(text=with_names(utterance.text, names))
         async with self._one_at_a_time:
             choice = self._choose(utterance.text, to)
             return await self._turn(utterance, choice, publisher, _Heard(person, by_ear=True))
@@ -211,7 +215,7 @@ class Conversation:
         """Stores the reply as it was heard: all of it, or what was played before it broke off."""
         parts, turn = self._parts, draft.turn
         said, heard_samples = turn.said.strip(), len(draft.pcm) // 2
-        if publisher is None or whole:
+        if publisher is None or parts.speech is None or whole:
             draft.heard_text = said
         else:
             heard_samples = min(heard_samples, publisher.heard_samples(turn.turn_id))

@@ -138,16 +138,18 @@ class House:
         """Returns when the background work after the last turn is done."""
         await self._settler.idle()
 
+    def pids(self) -> dict[str, int]:
+        """The worker processes that are alive, by worker."""
+        return {name: worker.pid for name, worker in self._workers.items() if worker.pid is not None}
+
     async def stats(self) -> dict[str, Any]:
         """Memory by process and by kind, hit rates, cells, parked prefixes: what the parts say."""
         lines = [link.line for link in (self.llm, self.hearing, self.speech) if link is not None]
         values = {line.worker: await line.inspect() for line in lines}
-        pids = {name: worker.pid for name, worker in self._workers.items() if worker.pid is not None}
         return {
-            "memory": await asyncio.to_thread(memory.by_process, pids),
+            "memory": await asyncio.to_thread(memory.by_process, self.pids()),
             "composition_cache": self.compositions.stats(),
             "loop_lag_ms": self.lag.summary(),
-            "late_turn_messages": self._turns.num_late,
             "counters": self.counters.snapshot(),
             "personas": [p.id for p in self.room.personas],
             "workers": values,

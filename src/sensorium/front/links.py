@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
+from sensorium.errors import from_wire
 from sensorium.front.line import Answers, Channel, Line
 from sensorium.metrics import Counters
 from sensorium.persona import Voice
@@ -96,6 +97,8 @@ class LlmLink:
             channel.send(LoadAdapter(adapter_id, path))
             record, _ = await answers.get()
         assert isinstance(record, AdapterLoaded)
+        if record.code:
+            raise from_wire(record.code, record.message, record.remedy)
         return record.num_bytes
 
     def receive(self, record: Record, payload: bytes) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import socket
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
@@ -124,16 +124,18 @@ class Worker:
         try:
             log = await asyncio.to_thread(_open_log, self._spec.log_path)
             with log, theirs:
-                process = await asyncio.create_subprocess_exec(
-                    *self._spec.full_command(theirs.fileno()),
-                    stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                    pass_fds=(theirs.fileno(),), start_new_session=True,
-                )  # fmt: skip
+                process = await _started(self._spec.full_command(theirs.fileno()), theirs.fileno(), log)
         except BaseException:
             theirs.close()
             ours.close()
             raise
-        channel = await Channel.open(ours, self._link.incoming)
+        try:
+            channel = await Channel.open(ours, self._link.incoming)
+        except BaseException:
+            process.kill()
+            await process.wait()
+            ours.close()
+            raise
         return _Life(process, channel, channel.messages())
 
     async def _ready(self, life: _Life) -> Ready:
@@ -216,6 +218,28 @@ class Worker:
     async def _log_remedy(self) -> str:
         tail = await asyncio.to_thread(_tail, self._spec.log_path)
         return f"{tail}; see {self._spec.log_path}" if tail else f"see {self._spec.log_path}"
+
+
+async def _started(command: Sequence[str], fd: int, log: IO[Any]) -> asyncio.subprocess.Process:
+    """The process, in a session of its own. Cancelled in the middle, it leaves none behind."""
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(fd,),
+            start_new_session=True,
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # The fork may have happened; a loop that drops the half-made process would let it run on.
+        process = await starting
+        process.kill()
+        await process.wait()
+        raise
 
 
 async def _exited(process: asyncio.subprocess.Process, timeout_s: float) -> None:

@@ -17,6 +17,9 @@ from sensorium.errors import BadInput, BundleError, MissingExtra
 from sensorium.hearing.ctc import GreedyDecoder
 from sensorium.hearing.encoder import CHUNK_SAMPLES, SAMPLE_RATE_HZ, EarModel, Encoder
 
+# One pass; measured on nano's world: as accurate as the defaults. Fewer frames or narrower beams are not.
+_ONE_PASS = {"bestpath": False, "fwdflat": False, "topn": 2, "maxhmmpf": 5000}
+
 ENGINES = ("ear", "pocketsphinx", "fake")
 
 
@@ -130,8 +133,8 @@ def _open_decoder(grammar: Path, dictionary: Path) -> Any:
             jsgf=str(grammar),
             dict=str(dictionary),
             samprate=float(SAMPLE_RATE_HZ),
-            bestpath=False,
             loglevel="FATAL",
+            **_ONE_PASS,
         )
     except (RuntimeError, ValueError) as e:
         raise BundleError(f"pocketsphinx cannot use {grammar}: {e}") from e

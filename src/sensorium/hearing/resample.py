@@ -12,6 +12,8 @@ from sensorium.audio import MAX_RATE_HZ, MIN_RATE_HZ
 from sensorium.errors import BadInput
 from sensorium.hearing.encoder import SAMPLE_RATE_HZ
 
+_FLUSH_S = 0.02  # longer than the filter
+
 
 class Resampler:
     """One mono stream. Raises BadInput for a rate that is not between 8000 and 96000 Hz."""
@@ -24,6 +26,7 @@ class Resampler:
         self.reset()
 
     def reset(self) -> None:
+        self._num_in = self._num_out = 0
         if self._ratio != 1.0:
             self._engine = samplerate.Resampler("sinc_fastest", channels=1)
 
@@ -31,12 +34,17 @@ class Resampler:
         """float32 (n,) at the stream's rate -> float32 (about n * ratio,); 16 kHz passes unchanged."""
         if self._engine is None or len(samples) == 0:
             return samples
-        return np.asarray(self._engine.process(samples, self._ratio), np.float32)
+        out = np.asarray(self._engine.process(samples, self._ratio), np.float32)
+        self._num_in += len(samples)
+        self._num_out += len(out)
+        return out
 
     def flush(self) -> NDArray[np.float32]:
         """The rest that the filter still holds; then the stream may start anew."""
         if self._engine is None:
             return np.zeros(0, np.float32)
-        rest = self._engine.process(np.zeros(1, np.float32), self._ratio, end_of_input=True)
+        missing = max(0, round(self._num_in * self._ratio) - self._num_out)
+        silence = np.zeros(round(_FLUSH_S * SAMPLE_RATE_HZ / self._ratio), np.float32)
+        rest = np.asarray(self._engine.process(silence, self._ratio), np.float32)[:missing]
         self.reset()
-        return np.asarray(rest, np.float32)
+        return rest

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sensorium.request import AdapterUse, Sampling
 
 
@@ -76,7 +79,7 @@ class Backend(Protocol):
         """Draws from the logits that the last `decode` left for `sequence`, and accepts the token."""
         ...
 
-    def logits(self, sequence: int) -> Sequence[float]:
+    def logits(self, sequence: int) -> NDArray[np.float32]:
         """float32 (vocab_size,) of the last `decode` for `sequence`; for scoring and for tests."""
         ...
 

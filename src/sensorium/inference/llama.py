@@ -17,9 +17,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import llama_cpp.llama_cpp as lib
 import numpy as np
 from numpy.typing import NDArray
+
+# OpenMP's threads spin for milliseconds at every barrier by default. With other processes on the cores that
+# made a prefill fifty times slower (docs/decisions/0002-unified-kv.md), so: spin for a moment, then sleep. The
+# library reads this once, when it is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "300")
+
+import llama_cpp.llama_cpp as lib  # noqa: E402
 
 from sensorium.errors import AdapterError, BadInput, BundleError, ContextFull, WorkerFailed
 from sensorium.inference import gguf_file, sampling
@@ -30,13 +36,15 @@ KV_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
 MAX_TEXT_BYTES = 4 << 20
 
 _NO_SLOT = 1
+_SMALL_MODEL_BYTES = 48 << 20
 _CONTROL_ATTRIBUTE = 1 << 3
 _logger = logging.getLogger("sensorium.llama")
 _LEVELS = {2: logging.INFO, 3: logging.WARNING}
 
 
 class LlamaConfig(NamedTuple):
-    """`cells` of KV memory for all sequences together. `threads` 0 means one for each core we may use;
+    """`cells` of KV memory for all sequences together. `batch_threads` 0 means one for each core we may use,
+    `decode_threads` 0 the same but one for a small model, which waits longer for threads than it computes.
     `flash_attention` skips cells of other sequences, without it every token pays for all of them
     (docs/decisions/0002-unified-kv.md). `gpu_layers` -1 puts all on a GPU where the build has one."""
 
@@ -312,7 +320,9 @@ class LlamaBackend:
         missing = [adapter_id for adapter_id, _ in key if adapter_id not in self._adapters]
         if missing:
             raise AdapterError(f"adapter {missing[0]!r} is not loaded")
-        handles = (lib.llama_adapter_lora_p_ctypes * max(1, len(key)))(*(self._adapters[a][0] for a, _ in key))
+        handles = (lib.llama_adapter_lora_p_ctypes * max(1, len(key)))(
+            *(self._adapters[a][0] for a, _ in key)
+        )
         scales = (ctypes.c_float * max(1, len(key)))(*(scale for _, scale in key))
         if lib.llama_set_adapters_lora(self._context, handles, len(key), scales) != 0:
             raise AdapterError(f"llama.cpp refused the adapters: {_log.reason()}")
@@ -394,7 +404,8 @@ def _make_context(model: Any, config: LlamaConfig) -> Any:
     params.n_ctx = config.cells
     params.n_batch = params.n_ubatch = config.batch_tokens
     params.n_seq_max = config.sequences
-    params.n_threads = config.decode_threads or cores
+    small = lib.llama_model_size(model) < _SMALL_MODEL_BYTES
+    params.n_threads = config.decode_threads or (1 if small else cores)
     params.n_threads_batch = config.batch_threads or cores
     params.flash_attn_type = (
         lib.LLAMA_FLASH_ATTN_TYPE_ENABLED if config.flash_attention else lib.LLAMA_FLASH_ATTN_TYPE_DISABLED

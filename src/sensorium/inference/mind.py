@@ -1,7 +1,7 @@
 """The seam above the scheduler: a request in, its events out, whether this process computes or a server does.
 
-One level above `backend.py`: a server over HTTP schedules its own KV memory and cannot be told to fork a sequence,
-but it can be asked for a reply and report what it recomputed. See docs/decisions/0003-remote-and-slots.md.
+One level above `backend.py`: a server over HTTP schedules its own KV memory and cannot be told to fork a
+sequence, but it can be asked for a reply and report what it recomputed. See docs/decisions/0003.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class Mind(Protocol):
     def generate(self, request: Request) -> Events:
         """For a turn one `Began`, any number of `Said`, one `Finished`; for a settling request one `Settled`.
 
-        Closing the generator cancels the request; what was prefilled may stay in memory. Raises ContextFull when
-        prompt and reply do not fit, BadInput for an empty prompt or a grammar that does not parse, NotFound for
-        an adapter that is not loaded, WorkerFailed or WorkerDied when the engine does not answer.
+        Closing the generator cancels the request; what was prefilled may stay in memory. Raises ContextFull
+        when prompt and reply do not fit, BadInput for an empty prompt or a grammar that does not parse,
+        NotFound for an adapter that is not loaded, WorkerFailed or WorkerDied when the engine is gone.
         """
         ...
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-_WEIGHT = 0.25
+# A batch can be slow because another process had the core; it can hardly be fast by accident.
+_WEIGHT_DOWN = 0.3
+_WEIGHT_UP = 0.1
 _FIRST_GUESS_TOKENS = 32
 
 
@@ -30,4 +32,6 @@ class Pace:
 
 
 def _moved(average: float | None, value: float) -> float:
-    return value if average is None else average + _WEIGHT * (value - average)
+    if average is None:
+        return value
+    return average + (_WEIGHT_DOWN if value < average else _WEIGHT_UP) * (value - average)

@@ -33,7 +33,6 @@ from sensorium.inference.jobs import Began, Finished, Request, Said, Settled
 from sensorium.inference.mind import Events
 from sensorium.inference.sampling import check
 from sensorium.inference.slots import SlotTable
-from sensorium.inference.tokenizer import Tokenizer
 from sensorium.request import AdapterUse, Sampling, Usage, adapter_key
 
 MAX_BODY_BYTES = 8_000_000
@@ -108,8 +107,7 @@ class _Error(msgspec.Struct):
 class RemoteMind:
     """Obeys `Mind`. `pinned` false leaves the choice of the slot to the server.
 
-    `special_tokens` are those whose pieces the caller wants to see, by their exact text. `word_space` as in
-    `Tokenizer`.
+    `special_tokens` are those whose pieces the caller wants to see, by their exact text.
     """
 
     def __init__(
@@ -119,7 +117,6 @@ class RemoteMind:
         *,
         pinned: bool = True,
         special_tokens: Sequence[str] = (),
-        word_space: bool = False,
     ) -> None:
         self._wire = _Wire(address)
         self._clock = clock
@@ -129,7 +126,6 @@ class RemoteMind:
         self.slots = SlotTable(props.total_slots) if pinned else None
         adapters = self._wire.get("/lora-adapters", list[_Adapter])
         self._adapter_ids = {PurePath(a.path).stem: a.id for a in adapters}
-        self.tokenizer = Tokenizer(self, word_space=word_space)
         self._specials = {self.special(text): text for text in special_tokens}
         self._lock = threading.Lock()
         self._busy: list[str] = []
@@ -156,7 +152,7 @@ class RemoteMind:
         return tokens[0]
 
     def generate(self, request: Request) -> Events:
-        persona_id = request.prompt.persona_id
+        persona_id = request.persona_id
         body = self._body(request)
         with self._seated(persona_id) as slot:
             body["id_slot"] = slot
@@ -190,12 +186,13 @@ class RemoteMind:
 
     def _body(self, request: Request) -> dict[str, Any]:
         check(request.sampling)
-        prompt = list(self.tokenizer.prompt(request.prompt).ids)
+        prompt = list(request.prompt.ids)
         if not prompt:
             raise BadInput("the prompt is empty")
         if len(prompt) + request.max_tokens > self.context_tokens:
             raise ContextFull(
-                f"{len(prompt)} prompt and {request.max_tokens} reply tokens; a slot holds {self.context_tokens}",
+                f"prompt and reply take {len(prompt) + request.max_tokens} tokens, "
+                f"a slot holds {self.context_tokens}",
                 remedy="start the server with a larger --ctx-size, or fewer slots",
             )
         return {

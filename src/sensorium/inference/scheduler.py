@@ -61,7 +61,7 @@ class Scheduler:
         self.pace = Pace()
         self.totals: Counter[str] = Counter()
         self.batch_ms = Window()
-        self.token_ms = Window()
+        self.decode_ms = Window()
 
     @property
     def has_work(self) -> bool:
@@ -190,7 +190,8 @@ class Scheduler:
         num_tokens = sum(s.num_tokens for s in batch)
         self.pace.observed(num_tokens, ms)
         self.batch_ms.add(ms)
-        self.token_ms.add(ms / num_tokens)
+        if num_tokens == 1:
+            self.decode_ms.add(ms)
         return True
 
     # -- postprocess ---------------------------------------------------------------------------------------

@@ -54,7 +54,8 @@ class TokenizedPrompt(NamedTuple):
 class Tokenizer:
     """Remembers the tokens of parts: most of a prompt is the same on every turn.
 
-    `word_space`: begin every plain part with a space, for vocabularies of whole words (text form "spoken").
+    `word_space`: one space before every word of a plain part, for vocabularies of whole words (text form
+    "spoken"); other white space means nothing.
     """
 
     def __init__(self, vocabulary: Vocabulary, *, word_space: bool = False) -> None:
@@ -96,9 +97,7 @@ class Tokenizer:
     def _tokens(self, part: Part) -> list[int]:
         if part.special:
             return [self._vocabulary.special(part.text)]
-        text = part.text
-        if self._word_space and text and not text[0].isspace():
-            text = " " + text
+        text = "".join(f" {word}" for word in part.text.split()) if self._word_space else part.text
         return self._vocabulary.tokenize(text)
 
 

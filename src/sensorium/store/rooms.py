@@ -102,7 +102,7 @@ def leave(db: Database, room_name: str, member_name: str, *, at_s: float) -> Roo
     if member is None:
         raise NotFound.named(f"member of {room.id}", member_name, here)
     db.execute(f"DELETE FROM room_members WHERE room_id = ? AND {_column(member)} = ?", (room.id, member.id))
-    messages.append(db, room.id, "event", f"{member.name} goes out", at_s=at_s)
+    messages.append(db, room.id, "event", f"{member.name} leaves", at_s=at_s)
     return get(db, room.id)
 
 

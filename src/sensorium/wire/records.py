@@ -133,8 +133,13 @@ class Settled(Record):
 
 
 class AdapterLoaded(Record):
+    """`code` "" means that it is loaded; else it was refused, with the error's fields."""
+
     adapter_id: str
     num_bytes: int
+    code: str = ""
+    message: str = ""
+    remedy: str = ""
 
 
 # -- front -> hearing ------------------------------------------------------------------------------------

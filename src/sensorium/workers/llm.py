@@ -1,27 +1,27 @@
 """The language model worker: prompts of many turns in, their replies out.
 
-Dispatch only: what is computed next is decided in `inference/scheduler.py`. One thread computes and handles
-what came between two batches; the shell's reader thread fills the mailbox meanwhile.
+Dispatch only: what is computed next is decided in `inference/scheduler.py`. One thread computes, and handles
+between two batches what the shell's reader thread has put into the mailbox.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from sensorium.bundles import catalogue
 from sensorium.bundles.catalogue import Bundle
 from sensorium.clock import Clock, SystemClock
-from sensorium.errors import SensoriumError
-from sensorium.inference import jobs
+from sensorium.errors import AdapterError, NotFound, SensoriumError
+from sensorium.inference import jobs, stats
 from sensorium.inference.adapters import Adapters
-from sensorium.inference.backend import Backend
+from sensorium.inference.backend import Backend, Span
 from sensorium.inference.jobs import Request, Urgency
 from sensorium.inference.llama import KV_TYPES, LlamaBackend, LlamaConfig
-from sensorium.inference.register import load_path
 from sensorium.inference.scheduler import Limits, Scheduler
-from sensorium.inference.stats import values
 from sensorium.inference.tokenizer import Tokenizer
 from sensorium.wire.records import (
     AdapterLoaded,
@@ -39,3 +39,185 @@ from sensorium.wire.records import (
     ToLlm,
 )
 from sensorium.workers import shell
+
+_logger = logging.getLogger(__name__)
+
+
+class LlmWorker:
+    """Serves one front until it says `Stop`; then turns end, settling does not."""
+
+    def __init__(
+        self, front: shell.Shell, backend: Backend, tokenizer: Tokenizer, scheduler: Scheduler
+    ) -> None:
+        self._front = front
+        self._backend = backend
+        self._tokenizer = tokenizer
+        self._scheduler = scheduler
+        # Settling requests get numbers of their own, below those of turns.
+        self._settling: dict[int, str] = {}
+        self._last_settle_id = 0
+
+    def serve(self) -> None:
+        while not self._front.ended:
+            waiting = self._front.take_waiting() if self._scheduler.has_work else [self._front.take()]
+            for message in waiting:
+                if message is not None:
+                    self._handle(message[0])
+            self._step()
+        for settle_id in self._settling:
+            self._scheduler.cancel(settle_id)
+        while self._scheduler.has_work:
+            self._step()
+
+    def _step(self) -> None:
+        for event in self._scheduler.step():
+            self._tell(event)
+
+    def _handle(self, record: Record) -> None:
+        match record:
+            case Generate(turn_id=turn_id):
+                with self._front.failing(turn_id):
+                    self._generate(record)
+            case Settle():
+                self._settle(record)
+            case Cancel(turn_id=turn_id):
+                self._scheduler.cancel(turn_id)
+            case LoadAdapter():
+                self._load_adapter(record)
+            case Inspect():
+                self._front.answer(record, stats.values(self._scheduler, self._backend))
+
+    def _generate(self, record: Generate) -> None:
+        self._scheduler.submit(
+            Request(
+                turn_id=record.turn_id,
+                persona_id=record.prompt.persona_id,
+                prompt=self._tokenizer.prompt(record.prompt),
+                max_tokens=max(1, record.max_tokens),
+                sampling=record.sampling,
+                adapters=record.adapters,
+            )
+        )
+
+    def _settle(self, record: Settle) -> None:
+        self._last_settle_id -= 1
+        persona_id = record.prompt.persona_id
+        try:
+            prompt = self._tokenizer.prompt(record.prompt.stable())
+            self._scheduler.submit(
+                Request(
+                    turn_id=self._last_settle_id,
+                    persona_id=persona_id,
+                    prompt=prompt,
+                    adapters=record.adapters,
+                    urgency=Urgency.SETTLING,
+                )
+            )
+            self._settling[self._last_settle_id] = persona_id
+        except SensoriumError as e:
+            self._not_settled(persona_id, e)
+
+    def _not_settled(self, persona_id: str, error: SensoriumError) -> None:
+        # Settling is a favour: the turn that would have profited meets the same error and reports it.
+        _logger.warning("%s was not settled: %s", persona_id, error.one_line())
+        self._front.send(Settled(persona_id, 0))
+
+    def _load_adapter(self, record: LoadAdapter) -> None:
+        try:
+            num_bytes = self._scheduler.adapters.register(record.adapter_id, Path(record.path))
+        except (AdapterError, NotFound) as e:
+            self._front.send(AdapterLoaded(record.adapter_id, 0, e.code, e.message, e.remedy))
+        else:
+            self._front.send(AdapterLoaded(record.adapter_id, num_bytes))
+
+    def _tell(self, event: jobs.Event) -> None:
+        match event:
+            case jobs.Said(turn_id, text, special):
+                self._front.send(Said(turn_id, text, special))
+            case jobs.Began(turn_id, usage):
+                self._front.send(Began(turn_id, usage))
+            case jobs.Finished(turn_id, reason, usage, stages):
+                self._front.send(Finished(turn_id, reason, usage, stages))
+            case jobs.Settled(settle_id, persona_id, processed_tokens):
+                del self._settling[settle_id]
+                self._front.send(Settled(persona_id, processed_tokens))
+            case jobs.Failed(turn_id, error):
+                if (persona := self._settling.pop(turn_id, None)) is not None:
+                    self._not_settled(persona, error)
+                else:
+                    self._front.send(Failed(turn_id, error.code, error.message, error.remedy))
+
+
+def warm_up(backend: Backend) -> None:
+    """The first batches allocate; better now than in somebody's turn."""
+    for num_tokens in (min(64, backend.info.max_batch_tokens), 1):
+        backend.decode([Span(0, 0, [0] * num_tokens, True)], ())
+        backend.drop(0)
+
+
+def facts(bundle: Bundle, backend: Backend) -> dict[str, Any]:
+    """What `Ready` tells the front."""
+    return {
+        "bundle": bundle.name,
+        "model": backend.info.name,
+        "fingerprint": backend.info.fingerprint,
+        "sequences": backend.info.max_sequences,
+        "cells": backend.info.context_cells,
+        "context_tokens": bundle.context_tokens,
+        "recurrent": backend.info.recurrent,
+        "prompt": bundle.prompt,
+        "capabilities": {
+            name: getattr(bundle.capabilities, name) for name in bundle.capabilities.__struct_fields__
+        },
+    }
+
+
+def serve(
+    front: shell.Shell, bundle: Bundle, config: LlamaConfig, adapter_bytes: int, limits: Limits, clock: Clock
+) -> None:
+    started_s = clock.now_s()
+    with closing(LlamaBackend(bundle.file("mind"), config)) as backend:
+        tokenizer = Tokenizer(backend, word_space=bundle.prompt.get("text_form") == "spoken")
+        scheduler = Scheduler(backend, Adapters(backend, adapter_bytes), clock, limits)
+        warm_up(backend)
+        front.ready("llm", clock.now_s() - started_s, facts(bundle, backend))
+        LlmWorker(front, backend, tokenizer, scheduler).serve()
+
+
+def main() -> int:
+    parser = shell.argument_parser("llm")
+    parser.add_argument("--bundle", default="nano", help="name of a shipped bundle, or a bundle's folder")
+    parser.add_argument("--kv-cells", type=int, default=16384, help="KV memory in tokens, for all sequences")
+    parser.add_argument("--max-sequences", type=int, default=64, help="parked prefixes and running turns")
+    parser.add_argument("--threads", type=int, default=0, help="of prefill; 0: one for each core")
+    parser.add_argument(
+        "--decode-threads", type=int, default=0, help="0: one for a small model, else as above"
+    )
+    parser.add_argument("--batch-tokens", type=int, default=512, help="most tokens of one batch")
+    parser.add_argument(
+        "--batch-ms", type=float, default=30.0, help="how long a batch may delay another turn"
+    )
+    parser.add_argument("--kv-type", choices=sorted(KV_TYPES), default="f16")
+    parser.add_argument("--gpu-layers", type=int, default=-1, help="-1: all, where there is a GPU")
+    parser.add_argument("--adapter-mb", type=int, default=512, help="memory for adapters")
+    args = parser.parse_args()
+    config = LlamaConfig(
+        cells=args.kv_cells,
+        sequences=args.max_sequences,
+        batch_tokens=args.batch_tokens,
+        decode_threads=args.decode_threads,
+        batch_threads=args.threads,
+        kv_type=args.kv_type,
+        gpu_layers=args.gpu_layers,
+    )
+
+    def start(front: shell.Shell) -> None:
+        bundle = catalogue.find(args.bundle)
+        limits = Limits(context_tokens=bundle.context_tokens, batch_ms=args.batch_ms)
+        serve(front, bundle, config, args.adapter_mb << 20, limits, SystemClock())
+
+    return shell.run(args.fd, ToLlm, start)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -47,8 +47,8 @@ def test_members_come_and_go_and_the_history_says_so(sensorium: Sensorium) -> No
     )
     assert sensorium("room", "leave", "living-room", "maya").code == 0
     said = sensorium("room", "history", "living-room", "--json").value["messages"]
-    assert [m["entry"]["text"] for m in said] == ["Nora comes in", "Anna comes in", "Maya goes out"]
-    assert "* Maya goes out" in sensorium("room", "history", "living-room", "--count", "1").out
+    assert [m["entry"]["text"] for m in said] == ["Nora comes in", "Anna comes in", "Maya leaves"]
+    assert "* Maya leaves" in sensorium("room", "history", "living-room", "--count", "1").out
 
 
 def test_the_history_shows_who_said_what_and_what_was_cut_off(sensorium: Sensorium, tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from sensorium.dialogue.facts import stated
     [
         ("my dog is called rex", "sam has a dog called rex"),
         ("Maya, my dog is called Rex.", "sam has a dog called rex"),
-        ("hello maya my cat is named mina", None),
+        ("hello maya my cat is named mina", "sam has a cat called mina"),
+        ("maya do i like tea", None),
+        ("theo what do i like best", None),
         ("well my cat is named mina", "sam has a cat called mina"),
         ("my dog's name is rex", "sam has a dog called rex"),
         ("i like green apples", "sam likes green apples"),

@@ -52,18 +52,6 @@ def test_a_silent_turn_has_not_spoken() -> None:
         turns.move(turn, TurnState.SILENT)
 
 
-def test_messages_of_another_turn_are_dropped_and_counted() -> None:
-    turns = Turns(first_id=7)
-    first = turns.open("maya", "hello")
-    turns.move(first, TurnState.INTERRUPTED)
-    second = turns.open("maya", "wait")
-
-    assert turns.accepts(second.turn_id)
-    assert not turns.accepts(first.turn_id)
-    assert not turns.accepts(99)
-    assert turns.num_late == 2
-
-
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(["open", *TurnState]), max_size=40), st.integers(0, 10**9))
 def test_ids_only_grow_and_at_most_one_turn_speaks(steps: list[str], first_id: int) -> None:

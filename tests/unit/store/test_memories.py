@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import apsw
 import pytest
@@ -19,7 +20,7 @@ from sensorium.store.database import Database
 def db() -> Iterator[Database]:
     database = apsw.Connection(":memory:")
     database.pragma("foreign_keys", True)
-    schema.migrate(database, memories.__file__, lambda _: None)  # type: ignore[arg-type]
+    schema.migrate(database, Path("sensorium.db"), lambda _: None)
     for name in ("maya", "ada"):
         personas.add(database, Persona(id=name, name=name.capitalize()))
     yield database
@@ -93,7 +94,8 @@ def test_an_empty_or_endless_memory_is_refused(db: Database, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ['" OR 1', "dog*", "NEAR(a b)", "text:dog", "dog AND", "^dog", "(", "-dog", "a+b"]
+    "words",
+    ['" OR 1', "dog*", "NEAR(a b)", "text:dog", "dog AND", "^dog", "(", "-dog", "a+b", "_ dog", "² dog"],
 )
 def test_query_syntax_is_only_words(db: Database, words: str) -> None:
     _remember(db, "sam has a dog")

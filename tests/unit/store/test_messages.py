@@ -50,7 +50,7 @@ def test_the_last_turn_id_is_found_again(store: Store) -> None:
 )
 def test_what_no_prompt_could_hold_is_refused(store: Store, kind: str, text: str, speaker_id: str) -> None:
     with pytest.raises(BadInput):
-        store.submit(messages.append, ROOM, kind, text, at_s=1.0, speaker_id=speaker_id).result()  # type: ignore[arg-type]
+        store.submit(messages.append, ROOM, kind, text, at_s=1.0, speaker_id=speaker_id).result()
     with pytest.raises(BadInput, match="spoken"):
         store.submit(messages.append, ROOM, "event", "x", at_s=1.0, spoken="y" * 9_000).result()
     assert store.read(messages.entries, ROOM, 3).result() == []

@@ -35,7 +35,7 @@ def test_coming_and_going_are_entries_of_the_conversation(store: Store) -> None:
     assert _members(joined)[6] == "nora"
     left = store.submit(rooms.leave, ROOM, "Nora", at_s=2.0).result()
     assert "nora" not in _members(left)
-    assert _said(store) == ["Nora comes in", "Nora goes out"]
+    assert _said(store) == ["Nora comes in", "Nora leaves"]
 
 
 def test_a_person_joins_like_a_persona(store: Store) -> None:

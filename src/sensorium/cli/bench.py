@@ -1,0 +1,111 @@
+"""`sensorium bench`: programs that measure."""
+
+from __future__ import annotations
+
+import json as json_module
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from sensorium.cli.output import Json, Output, run
+from sensorium.errors import WorkerFailed
+
+if TYPE_CHECKING:
+    from sensorium.bench.prefix import Progress
+
+app = App(name="bench", help="Measure prefix reuse against a cold start and llama-server.")
+
+
+@app.command
+def prefix(
+    *,
+    personas: Annotated[int, Parameter(help="How many share the room.")] = 6,
+    prompt_tokens: Annotated[int, Parameter(help="Size of each persona's first prompt.")] = 14_000,
+    shared_tokens: Annotated[int, Parameter(help="How much of it is the same for all.")] = 10_000,
+    turns: Annotated[int, Parameter(help="How often each persona is asked.")] = 5,
+    server_slots: Annotated[
+        int, Parameter(show_default=False, help="Slots of the llama-servers; else one for each persona.")
+    ] = 0,
+    cold_turns: Annotated[int, Parameter(help="How many turns are measured cold; each takes seconds.")] = 3,
+    bundle: Annotated[str, Parameter(help="Whose mind proves that reuse changes no reply.")] = "nano",
+    seed: Annotated[int, Parameter(help="Another seed, other prompts and another order.")] = 1,
+    json: Json = False,
+) -> None:
+    """How much of a long prompt is recomputed each turn: ours, a cold start, and llama-server.
+
+    All answer the same prompts on one random-weight model, turn by turn; llama-server runs twice, with slots
+    pinned by persona and with slots of its own choice. Needs the packages gguf and xllamacpp.
+
+    Example: sensorium bench prefix --personas 14
+    """
+    from sensorium.bench import prefix as bench
+    from sensorium.bench import report as reports
+    from sensorium.bench.prompts import Load
+
+    load = Load(personas, prompt_tokens, shared_tokens, turns, seed)
+    setup = bench.Setup(load, server_slots, cold_turns)
+    with run("bench prefix", json) as output:
+        with _progress(quiet=json) as progress:
+            results = bench.run(setup, progress)
+            progress(1, 1, "comparing replies with a cold start")
+            found = reports.report(setup, results, _equality(bundle))
+        output.result(found)
+        _show(output, found)
+
+
+def _equality(bundle: str) -> dict[str, Any]:
+    """Two engines in a process of its own, so that their memory is nobody else's."""
+    command = [sys.executable, "-m", "sensorium.bench.equality", "--bundle", bundle]
+    finished = subprocess.run(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False)
+    if finished.returncode != 0:
+        raise WorkerFailed("the comparison with a cold start failed", remedy="its last words are on stderr")
+    result: dict[str, Any] = json_module.loads(finished.stdout)
+    return result
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+        task = bar.add_task("starting")
+
+        def progress(done: int, total: int, what: str) -> None:
+            bar.update(task, completed=done, total=total, description=what)
+
+        yield progress
+
+
+def _show(output: Output, found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from sensorium.bench.report import ROWS
+
+    names = ("ours", "llama_server_pinned", "llama_server_default", "cold")
+    settings = found["settings"]
+    table = Table(
+        title=f"{settings['personas']} personas, {settings['prompt_tokens']} prompt tokens, "
+        f"{settings['shared_tokens']} shared; turns after a persona's first"
+    )
+    table.add_column("")
+    for name in names:
+        table.add_column(name.replace("llama_server_", "llama-server, "), justify="right")
+    for title, key in ROWS:
+        table.add_row(title, *(f"{found[name][key]:,}" for name in names))
+    output.say(table)
+    equality = found["equality"]
+    output.text(
+        f"first token {found['speedup_vs_cold']} times sooner than cold, "
+        f"{found['ttft_pinned_over_ours']} times sooner than pinned llama-server"
+    )
+    output.text(
+        f"replies equal to a cold start: {equality['num_turns_equal']} of {equality['num_turns']} "
+        f"({equality['model']}), largest log-probability difference {found['max_logprob_difference']}, "
+        f"adapter A, B, A: {'right' if found['adapter_aba_equal_cold'] else 'WRONG'}"
+    )

@@ -1,0 +1,190 @@
+"""Worker processes that start, fail to start, die and end; small programs stand in for real workers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.processes.conftest import until
+
+from sensorium.clock import SystemClock
+from sensorium.errors import BundleError, WorkerDied, WorkerFailed
+from sensorium.front.background import Background
+from sensorium.front.links import SpeechLink
+from sensorium.front.supervisor import Worker, WorkerSpec
+from sensorium.metrics import Counters
+
+pytestmark = pytest.mark.anyio
+
+PREAMBLE = """
+import argparse, sys, time
+from sensorium.wire.records import ToSpeech
+from sensorium.workers import shell
+parser = shell.argument_parser("test")
+fd = parser.parse_args().fd
+"""
+SERVES = """
+def serve(front):
+    front.ready("test", 0.0, {})
+    for record, payload in front.messages():
+        front.answer(record, {"alive": True})
+sys.exit(shell.run(fd, ToSpeech, serve))
+"""
+REFUSES = """
+from sensorium.errors import BundleError
+def serve(front):
+    raise BundleError("mind.gguf is no GGUF file", remedy="install the bundle again")
+sys.exit(shell.run(fd, ToSpeech, serve))
+"""
+IGNORES_STOP = """
+import signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def serve(front):
+    front.ready("test", 0.0, {})
+    while True:
+        time.sleep(60)
+sys.exit(shell.run(fd, ToSpeech, serve))
+"""
+
+
+def worker_of(program: str, tmp_path: Path, *, ready_timeout_s: float = 30.0) -> tuple[Worker, SpeechLink]:
+    counters = Counters()
+    link = SpeechLink(counters)
+    spec = WorkerSpec(
+        "test",
+        (),
+        tmp_path / "logs" / "test.log",
+        ready_timeout_s,
+        (sys.executable, "-c", PREAMBLE + program),
+    )
+    return Worker(spec, link, SystemClock(), counters), link
+
+
+def num_open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+async def test_it_starts_answers_and_ends_without_a_trace(tmp_path: Path) -> None:
+    open_files = []
+    for _ in range(3):
+        worker, link = worker_of(SERVES, tmp_path)
+        async with Background() as background:
+            ready = await worker.start()
+            pid = ready.facts["pid"]
+            assert pid == worker.pid
+            assert os.getsid(pid) == pid  # Ctrl-C in our terminal does not reach it
+            background.start(worker.serve())
+            assert (await link.line.inspect())["alive"] is True
+        await worker.stop()
+        open_files.append(num_open_files())
+
+        assert not psutil.pid_exists(pid)
+        with pytest.raises(WorkerDied, match="was stopped"):
+            await link.line.inspect()
+
+    # The first round opens what the event loop keeps for itself.
+    assert open_files[2] <= open_files[1]
+
+
+async def test_what_a_worker_reports_at_start_is_raised_as_it_is(tmp_path: Path) -> None:
+    worker, _ = worker_of(REFUSES, tmp_path)
+
+    with pytest.raises(BundleError, match="no GGUF file") as caught:
+        await worker.start()
+
+    assert caught.value.remedy == "install the bundle again"
+    assert psutil.Process().children() == []
+
+
+async def test_a_worker_that_ends_before_it_is_ready_shows_the_end_of_its_log(tmp_path: Path) -> None:
+    worker, _ = worker_of('print("out of cheese", file=sys.stderr); sys.exit(3)', tmp_path)
+
+    with pytest.raises(WorkerFailed, match="ended with code 3 before it was ready") as caught:
+        await worker.start()
+
+    assert "out of cheese" in caught.value.remedy
+    assert "\n" not in caught.value.one_line()
+
+
+async def test_a_worker_that_never_gets_ready_is_killed(tmp_path: Path) -> None:
+    worker, _ = worker_of("time.sleep(60)", tmp_path, ready_timeout_s=0.2)
+
+    with pytest.raises(WorkerFailed, match="was not ready after"):
+        await worker.start()
+
+    assert psutil.Process().children() == []
+
+
+async def test_a_start_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> None:
+    worker, _ = worker_of("time.sleep(60)", tmp_path)
+    starting = asyncio.create_task(worker.start())
+    await until(lambda: bool(psutil.Process().children()))
+
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+
+    assert psutil.Process().children() == []
+
+
+async def test_a_killed_worker_comes_back_with_another_pid(tmp_path: Path) -> None:
+    worker, link = worker_of(SERVES, tmp_path)
+    async with Background() as background:
+        await worker.start()
+        background.start(worker.serve())
+        first = (await link.line.inspect())["pid"]
+
+        os.kill(first, signal.SIGKILL)
+        with pytest.raises(WorkerDied, match="it is being restarted"):
+            while True:  # the death may be noticed before or after the next question
+                await link.line.inspect()
+        second = (await link.line.inspect())["pid"]
+    await worker.stop()
+
+    assert second != first
+    assert not psutil.pid_exists(first) and not psutil.pid_exists(second)
+
+
+async def test_a_worker_that_cannot_come_back_says_why_to_everybody(tmp_path: Path) -> None:
+    flag = tmp_path / "started"
+    program = f"""
+import pathlib
+flag = pathlib.Path({str(flag)!r})
+if flag.exists():
+{_indented(REFUSES)}
+flag.touch()
+{SERVES}"""
+    worker, link = worker_of(program, tmp_path)
+    async with Background() as background:
+        pid = (await worker.start()).facts["pid"]
+        background.start(worker.serve())
+        os.kill(pid, signal.SIGKILL)
+
+        for _ in range(2):
+            with pytest.raises(BundleError, match="no GGUF file"):
+                while True:
+                    try:
+                        await link.line.inspect()
+                    except WorkerDied:
+                        continue
+    await worker.stop()
+
+
+async def test_a_worker_that_will_not_stop_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sensorium.front.supervisor.STOP_S", 0.05)
+    monkeypatch.setattr("sensorium.front.supervisor.TERMINATE_S", 0.05)
+    worker, _ = worker_of(IGNORES_STOP, tmp_path)
+    pid = (await worker.start()).facts["pid"]
+
+    await worker.stop()
+
+    assert not psutil.pid_exists(pid)
+
+
+def _indented(program: str) -> str:
+    return "".join(f"    {line}\n" for line in program.strip().splitlines())

@@ -1,0 +1,118 @@
+"""A room in a fresh store, with fake workers behind real sockets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from sensorium.bundles import catalogue
+from sensorium.clock import ManualClock
+from sensorium.dialogue.floor import Floor
+from sensorium.dialogue.turn import Turns
+from sensorium.front.background import Background
+from sensorium.front.conversation import Conversation, Parts
+from sensorium.front.fake import FakeEar, FakeLlm, FakeMouth, FakeProcess, connected
+from sensorium.front.links import HearingLink, LlmLink, SpeechLink
+from sensorium.front.room import RoomState
+from sensorium.front.settling import Settler
+from sensorium.metrics import Counters
+from sensorium.persona import Persona
+from sensorium.prompting import format as prompt_formats
+from sensorium.prompting.cache import CompositionCache
+from sensorium.prompting.view import View
+from sensorium.request import Prompt, Tier
+from sensorium.store.people import Person
+from sensorium.store.store import Store
+from sensorium.trace import Trace
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(now_s=100.0)
+
+
+@pytest.fixture
+def counters() -> Counters:
+    return Counters()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: ManualClock) -> Iterator[Store]:
+    with Store.open(tmp_path / "house.db", clock=clock) as opened:
+        yield opened
+
+
+class House:
+    """A conversation with everything in front of the workers real, and the workers fake."""
+
+    def __init__(self, store: Store, clock: ManualClock, counters: Counters) -> None:
+        self.store, self.clock, self.counters = store, clock, counters
+        self.llm, self.hearing, self.speech = LlmLink(counters), HearingLink(counters), SpeechLink(counters)
+        self.fake_llm = FakeLlm(self._reply)
+        self.fake_ear = FakeEar("maya what do you like")
+        self.fake_mouth = FakeMouth()
+        self.reply: Callable[[Prompt], Iterable[str]] = lambda prompt: [" i", " like", " apples"]
+        self.turns = Turns()
+        self.trace = Trace("front", clock)
+        self.sam = Person(id="sam", name="Sam")
+
+    async def open(self, stack: AsyncExitStack, room: str = "living-room") -> None:
+        self.llm_process: FakeProcess = await stack.enter_async_context(connected(self.llm, self.fake_llm))
+        self.ear_process = await stack.enter_async_context(connected(self.hearing, self.fake_ear))
+        self.mouth_process = await stack.enter_async_context(connected(self.speech, self.fake_mouth))
+        self.background = await stack.enter_async_context(Background())
+        self.room = await RoomState.open(self.store, room, self.clock, max_chars=3_000)
+        self.format = prompt_formats.from_bundle(catalogue.find("nano").prompt)
+        self.cache = CompositionCache(self.clock)
+        self.settler = Settler(self.llm, self._stable, self.counters)
+        self.background.start(self.settler.run())
+        self.conversation = Conversation(
+            Parts(
+                self.store,
+                self.room,
+                self.llm,
+                self.hearing,
+                self.speech,
+                self._compose,
+                self.settler,
+                self.turns,
+                Floor(),
+                self.clock,
+                self.trace,
+                self.counters,
+            )
+        )
+
+    def persona(self, name: str) -> Persona:
+        return self.room.persona(name)
+
+    def _reply(self, prompt: Prompt) -> Iterable[str]:
+        return self.reply(prompt)
+
+    def _compose(self, view: View) -> Prompt:
+        return self.cache.compose(view, self.format)
+
+    def _stable(self, persona_id: str) -> Prompt | None:
+        found = next((p for p in self.room.personas if p.id == persona_id), None)
+        return None if found is None else self._compose(self.room.view(found)).stable()
+
+
+@pytest.fixture
+async def house(store: Store, clock: ManualClock, counters: Counters) -> AsyncIterator[House]:
+    opened = House(store, clock, counters)
+    async with AsyncExitStack() as stack:
+        await opened.open(stack)
+        yield opened
+
+
+def shown(prompt: Prompt, tier: Tier) -> str:
+    """The tier's text, parts joined."""
+    return "".join(part.text for block in prompt.blocks if block.tier is tier for part in block.parts)

@@ -1,0 +1,103 @@
+"""The data that nano's mind learns from: the same texts as the house composes, in the words of the world."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from training import world
+from training.mind import vocabulary
+from training.mind.exam import SKILLS, draw_exam
+from training.mind.now import time_words
+from training.mind.play import SILENCE, draw_play
+from training.mind.render import ANSWER, render
+from training.mind.view import as_view, prompt_format
+from training.world import SPLITS, Split
+
+from sensorium.prompting.compose import lay_out
+
+
+def tokens_of_parts(play: object) -> list[int]:
+    ids: list[int] = []
+    for block in lay_out(as_view(play), prompt_format()).blocks:  # type: ignore[arg-type]
+        for part in block.parts:
+            ids += [vocabulary.SPECIAL_ID[part.text]] if part.special else vocabulary.encode(part.text)
+    return ids
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_training_text_is_what_the_house_composes(split: Split) -> None:
+    rng = random.Random(11)
+    compared = 0
+    while compared < 60:
+        play = draw_play(rng, split)
+        if not play.moment.clock:
+            continue
+        assert tokens_of_parts(play) == render(play, with_reply=False).ids
+        compared += 1
+
+
+def test_every_hour_reads_as_the_house_reads_it() -> None:
+    from sensorium.prompting.sources import volatile
+
+    for hour in range(24):
+        for minute in (0, 5, 17, 40):
+            assert f"it is {time_words(hour, minute)}" == volatile.time_words(hour, minute)
+
+
+def test_rendering_is_the_same_for_the_same_seed() -> None:
+    one, two = (render(draw_play(random.Random("s"), "train")).ids for _ in range(2))
+    assert one == two
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_the_examination_covers_every_skill_and_answers_in_words_of_the_world(split: Split) -> None:
+    exam = draw_exam(2, splits=(split,))
+    assert [play.newest.skill for _, play in exam] == [skill for skill in SKILLS for _ in range(2)]
+    for reply in (play.newest.reply for _, play in exam if not play.scene.filler.odd):
+        assert reply == SILENCE or all(w in vocabulary.WORD_ID for w in reply.split()), reply
+        assert len(reply.split()) <= 24
+
+
+def test_held_out_words_fill_no_slot_in_training() -> None:
+    rng = random.Random(5)
+    held = world.held_out()
+    for _ in range(150):
+        play = draw_play(rng, "train")
+        own = {w for value in play.scene.facts.values() for w in value.split()}
+        names = {play.scene.name, *play.scene.personas, *play.scene.people}
+        assert not (own | names) & held
+
+
+def test_held_out_templates_are_never_trained() -> None:
+    for name, intent in world.INTENTS.items():
+        assert not set(intent.train) & set(intent.held), name
+
+
+def test_weight_classes_mark_the_answer_and_nothing_of_others() -> None:
+    play = draw_play(random.Random(2), "train", max_lines=1, skill="own_fact")
+    page = render(play)
+    start = len(render(play, with_reply=False).ids)
+    assert set(page.classes[start:]) == {ANSWER}
+    assert page.ids[-1] == vocabulary.END
+
+
+def test_tokens_come_in_their_fixed_order_and_decode_to_what_was_encoded() -> None:
+    texts = vocabulary.token_texts()
+    assert len(texts) == len(set(texts)) == vocabulary.SIZE
+    assert texts[vocabulary.FIRST_WORD].startswith("Ġ")
+    text = "what is zork of maya"
+    assert vocabulary.decode(vocabulary.encode(text)) == text
+
+
+def test_the_world_is_small_and_its_words_are_plain() -> None:
+    assert len(world.VOCABULARY) <= 1_500
+    assert all(w == "." or (w.isalpha() and w.islower()) for w in world.VOCABULARY)
+    assert len(world.INTENTS) >= 25
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_utterances_use_only_words_of_the_world(split: Split) -> None:
+    rng = random.Random(7)
+    for _ in range(500):
+        assert all(w in vocabulary.WORD_ID for w in world.utterance(rng, split=split).split())

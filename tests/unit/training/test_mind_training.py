@@ -1,0 +1,86 @@
+"""The training program: the model's arithmetic, and a tiny run that learns, is resumed and exported."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip(
+    "torch", reason="training needs torch, which is not in the test group (extra: train)"
+)
+pytest.importorskip("gguf", reason="exporting needs the gguf package")
+
+from training.mind.batches import Diet, batches, repeated_strings  # noqa: E402
+from training.mind.export import load_mind, write_gguf  # noqa: E402
+from training.mind.model import Mind, Shape, pair_swap  # noqa: E402
+from training.mind.render import ANSWER  # noqa: E402
+from training.mind.train import PRESETS, Run, learning_rate  # noqa: E402
+from training.mind.vocabulary import SIZE  # noqa: E402
+
+SMOKE = PRESETS["smoke"]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def test_a_later_token_changes_no_earlier_state() -> None:
+    torch.manual_seed(0)
+    mind = Mind(Shape(50, width=32, num_layers=2, num_heads=2, hidden=48))
+    ids = torch.randint(0, 50, (1, 12))
+    changed = ids.clone()
+    changed[0, -1] = (ids[0, -1] + 1) % 50
+    with torch.no_grad():
+        assert torch.allclose(mind.states(ids)[0, :-1], mind.states(changed)[0, :-1], atol=1e-6)
+
+
+def test_the_rotary_product_turns_neighbouring_pairs() -> None:
+    x = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    assert (x @ pair_swap(4)).tolist() == [-2.0, 1.0, -4.0, 3.0]
+
+
+def test_batches_are_the_same_for_the_same_seed_and_hold_their_size() -> None:
+    diet = Diet(tokens_per_batch=1_024, tokens_per_easy_batch=512, pool_batches=2, max_tokens=512)
+    one, two = (list(batches(3, diet, num_steps=4)) for _ in range(2))
+    assert len(one) == 4
+    for a, b in zip(one, two, strict=True):
+        assert (a[0] == b[0]).all() and a[0].shape == a[1].shape and a[0].size <= 2_048
+
+
+def test_repeated_strings_are_learnt_only_from_their_second_time() -> None:
+    page = repeated_strings(random.Random(1))
+    first_answer = page.classes.index(ANSWER)
+    assert page.ids[first_answer] in page.ids[:first_answer]
+
+
+def test_the_learning_rate_rises_stays_and_falls() -> None:
+    preset = replace(SMOKE, num_steps=100, warmup_steps=10)
+    rates = [learning_rate(step, preset) for step in range(100)]
+    assert rates[0] < rates[9] <= rates[10] == rates[40] == preset.learning_rate
+    assert rates[99] < 0.1 * preset.learning_rate
+
+
+def test_a_smoke_run_learns_is_resumed_and_exported(tmp_path: Path) -> None:
+    device = torch.device("cpu")
+    run = Run("smoke", replace(SMOKE, exam_every=1_000, num_steps=16), 1, device, tmp_path)
+    first = [run.one_step(batch)[0].item() for batch in batches(1, SMOKE.diet, 16)]
+    run.save()
+    assert sum(first[-4:]) < 0.9 * sum(first[:4])
+
+    again = Run("smoke", replace(SMOKE, num_steps=20), 1, device, tmp_path)
+    again.load()
+    assert again.step == 16
+    again.train(log_every=1)
+    assert again.step == 20
+    assert '"exam"' in (tmp_path / "smoke" / "log.jsonl").read_text()
+
+    write_gguf(load_mind(tmp_path / "smoke" / "weights.pt"), tmp_path / "mind.gguf")
+    llama_cpp = pytest.importorskip("llama_cpp")
+    llama = llama_cpp.Llama(
+        str(tmp_path / "mind.gguf"), n_ctx=64, vocab_only=False, verbose=False, n_threads=1
+    )
+    assert llama.n_vocab() == SIZE

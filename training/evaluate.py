@@ -1,0 +1,78 @@
+"""Measures what is shipped: `python -m training.evaluate [--only mind|ear] [--per-skill 70] [--json]`.
+
+The mind answers through llama.cpp, the ear listens through ONNX Runtime. Prints tables for people; with
+--json the last line of stdout is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from training.mind.answer import Answerer
+from training.mind.exam import TARGETS, Mark, as_text, draw_exam, table
+from training.mind.view import BUNDLE
+
+
+def evaluate_mind(gguf: Path, per_skill: int, show_wrong: int) -> dict[str, Any]:
+    """Exact answers by skill and split. `show_wrong` prints so many wrong ones of each skill and split."""
+    answerer = Answerer(gguf)
+    marks: list[Mark] = []
+    shown: dict[tuple[str, str], int] = {}
+    started = time.monotonic()
+    for split, play in draw_exam(per_skill):
+        newest = play.newest
+        said = answerer.reply_to(play)
+        marks.append(Mark(newest.skill, split, said == newest.reply))
+        if said != newest.reply and shown.get((newest.skill, split), 0) < show_wrong:
+            shown[newest.skill, split] = shown.get((newest.skill, split), 0) + 1
+            print(
+                f"{newest.skill}/{split}: {newest.speaker}: {newest.text!r} -> {said!r}, not {newest.reply!r}"
+            )
+    shares = table(marks)
+    print(as_text(shares))
+    missed = [
+        f"{split} {100 * shares['all'][split]:.1f} %" for split in TARGETS if not _reached(shares, split)
+    ]
+    print(
+        f"{len(marks)} answers in {time.monotonic() - started:.0f} s; missed: {', '.join(missed) or 'nothing'}"
+    )
+    return {"answers": len(marks), "shares": shares, "targets": TARGETS, "reached": not missed}
+
+
+def _reached(shares: dict[str, dict[str, float]], split: Any) -> bool:
+    return shares["all"][split] >= TARGETS[split]
+
+
+def evaluate_ear() -> list[dict[str, Any]]:
+    from training.ear.evaluate import rows
+
+    ear_rows: list[dict[str, Any]] = rows()
+    for row in ear_rows:
+        print(row)
+    return ear_rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=("mind", "ear"), default=None)
+    parser.add_argument("--mind", type=Path, default=BUNDLE / "mind.gguf")
+    parser.add_argument("--per-skill", type=int, default=70, help="answers for each skill in each split")
+    parser.add_argument("--show-wrong", type=int, default=0, help="wrong answers to print of each kind")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    results: dict[str, Any] = {}
+    if args.only != "ear":
+        results["mind"] = evaluate_mind(args.mind, args.per_skill, args.show_wrong)
+    if args.only != "mind" and importlib.util.find_spec("training.ear.evaluate"):
+        results["ear"] = evaluate_ear()
+    if args.json:
+        print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main()

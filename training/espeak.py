@@ -18,6 +18,7 @@ from sensorium.errors import BadInput, MissingExtra
 SAMPLE_RATE_HZ = 16_000
 _ENGINE_RATE_HZ = 22_050
 _UP, _DOWN = 320, 441
+_SEED = 1
 _PEAK_SCALE = 0.5  # the engine peaks at full scale after resampling
 
 _AUDIO_SYNCHRONOUS = 2
@@ -94,6 +95,7 @@ class Engine:
             raise MissingExtra(
                 f"espeak-ng did not start (code {rate})", remedy="install espeakng-loader again"
             )
+        self._lib.espeak_ng_SetRandSeed(ctypes.c_long(_SEED))  # some voices draw their breath from rand()
         self._pcm: list[NDArray[np.int16]] = []
         self._events: list[tuple[int, int, int, str]] = []
         self._callback = _Callback(self._collect)  # kept: the library holds only a pointer

@@ -99,7 +99,9 @@ async def test_kill_9_of_the_model_in_the_middle_of_a_turn(config: Config) -> No
         after = await house.turn_text("maya what now")
         next_turn_s = time.monotonic() - killed_s
         await house.settled()
+        parked = (await house.stats())["workers"]["llm"]["parked"]
 
+    assert parked["persona"] == 6  # refilled in the background
     assert broken.error_code == "worker_died"
     assert broken.error == "the language model process ended; it is being restarted (ask again)"
     assert after.error == "" and after.said

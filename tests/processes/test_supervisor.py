@@ -120,6 +120,14 @@ async def test_a_worker_that_never_gets_ready_is_killed(tmp_path: Path) -> None:
     assert psutil.Process().children() == []
 
 
+async def test_a_log_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    worker, _ = worker_of(SERVES, tmp_path)
+    (tmp_path / "logs").write_text("a file where a folder should be")
+
+    with pytest.raises(WorkerFailed, match="could not be opened"):
+        await worker.start()
+
+
 async def test_a_start_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> None:
     worker, _ = worker_of("time.sleep(60)", tmp_path)
     starting = asyncio.create_task(worker.start())

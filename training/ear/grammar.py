@@ -1,7 +1,7 @@
 """The pocketsphinx bridge's grammar and dictionary, from nano's world: `python -m training.ear.grammar`.
 
 All templates as one tree of shared beginnings (the recognizer compiles every alternative anew), one JSGF rule
-per category, an optional name before and after. Templates that repeat any words are left out: no grammar holds
+per category, an optional name before and after. Templates that repeat any words are left out: nothing holds
 them. Pronunciations come from the dictionary in the pocketsphinx wheel.
 """
 

@@ -26,13 +26,13 @@ class Diet:
     `easy_until` of the run is done; until then conversations are short, too, and steps small and many,
     because it takes steps rather than tokens to discover copying."""
 
-    tokens_per_batch: int = 5_120
+    tokens_per_batch: int = 4_096
     tokens_per_easy_batch: int = 2_048
     pool_batches: int = 16
     max_tokens: int = 1_024
-    repeats_start: float = 0.6
+    repeats_start: float = 0.5
     repeats_end: float = 0.04
-    easy_until: float = 0.2
+    easy_until: float = 0.12
 
     def repeats(self, progress: float) -> float:
         left = max(0.0, 1.0 - progress / self.easy_until)

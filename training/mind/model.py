@@ -12,17 +12,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-ROPE_BASE = 10_000.0
+# High, so that half of the pairs hardly turn within a context and can be matched at any distance.
+ROPE_BASE = 1_000_000.0
 NORM_EPS = 1e-5
+NUM_COPYING_HEADS = 2
 
 
 @dataclass(frozen=True)
 class Shape:
     num_tokens: int
-    width: int = 256
-    num_layers: int = 6
-    num_heads: int = 8
-    hidden: int = 704
+    width: int = 192
+    num_layers: int = 5
+    num_heads: int = 6
+    hidden: int = 512
     context_tokens: int = 2048
 
     @property
@@ -96,12 +98,41 @@ class Mind(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
+        nn.init.normal_(self.embedding.weight, std=0.05)
         for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Embedding):
+            if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=0.02)
         for layer in self.layers:
             for last in (layer.out, layer.down):
                 nn.init.normal_(last.weight, std=0.02 / (2 * self.shape.num_layers) ** 0.5)
+        for head in range(NUM_COPYING_HEADS):
+            self._plant_copying(head)
+
+    @torch.no_grad()
+    def _plant_copying(self, head: int) -> None:
+        """Starts the model with one pair of heads that copy ("A B ... A" -> "B"), which gradients find late:
+        in layer 0 a head that looks one token back and notes what it sees, in layer 1 one that seeks the
+        place whose note is the present token. All of it is trained on."""
+        size = self.shape.head_width
+        rows = slice(head * size, (head + 1) * size)
+        basis = torch.linalg.qr(torch.randn(self.shape.width - 1, 3 * size)).Q.T
+        seen, noted, copied = (F.pad(part, (1, 0)) for part in basis.split(size))  # leaves dimension 0 alone
+        angles = ROPE_BASE ** (-torch.arange(0, size, 2) / size)
+
+        self.embedding.weight[:, 0] = 0.2  # the same for every token: what position alone can be read from
+        q, k, v = (part[rows] for part in self.layers[0].qkv.weight.chunk(3))
+        for pair in range(4):
+            q[2 * pair, 0] = 2.2
+            k[2 * pair, 0], k[2 * pair + 1, 0] = 2.2 * angles[pair].cos(), 2.2 * angles[pair].sin()
+        v.copy_(seen)
+        self.layers[0].out.weight[:, rows] = 0.2 * noted.T
+
+        q, k, v = (part[rows] for part in self.layers[1].qkv.weight.chunk(3))
+        slow = angles.repeat_interleave(2)[:, None] < 0.01  # pairs that hardly turn can carry content
+        q.copy_(torch.where(slow, 3.1 * seen, 0.02 * seen))
+        k.copy_(torch.where(slow, 3.1 * noted, 0.02 * noted))
+        v.copy_(copied)
+        self.layers[1].out.weight[:, rows] = 0.5 * copied.T
 
     def states(self, ids: Tensor) -> Tensor:
         """ids (batch, time) int64 -> normed last states (batch, time, width)."""

@@ -10,7 +10,7 @@ import json
 import math
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -43,7 +43,7 @@ class Preset:
 
 PRESETS = {
     # One core of a server with bf16 instructions: 75 minutes.
-    "full": Preset(Shape(SIZE, num_layers=4), Diet(), 4_000, 3e-3, 40, 200, 5),
+    "full": Preset(Shape(SIZE), Diet(), 3_600, 2e-3, 50, 300, 5),
     "smoke": Preset(
         Shape(SIZE, width=64, num_layers=2, num_heads=4, hidden=128),
         Diet(tokens_per_batch=1_024, tokens_per_easy_batch=1_024, pool_batches=4, max_tokens=512),
@@ -53,12 +53,12 @@ PRESETS = {
 
 
 def learning_rate(step: int, preset: Preset) -> float:
-    """Linear warm-up, level for 45 % of the run, then down a line to a fiftieth."""
+    """As a share of the highest: up a line, level for 45 % of the run, then down a line to a fiftieth."""
     if step < preset.warmup_steps:
-        return preset.learning_rate * (step + 1) / preset.warmup_steps
+        return (step + 1) / preset.warmup_steps
     level_until = 0.45 * preset.num_steps
     done = max(0.0, step - level_until) / (preset.num_steps - level_until)
-    return preset.learning_rate * (1 - 0.98 * done)
+    return 1 - 0.98 * done
 
 
 def loss_of(model: Mind, ids: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,12 +104,17 @@ def render_exam(play: Play) -> tuple[Page, int]:
 
 
 def optimizers_of(model: Mind, preset: Preset) -> list[torch.optim.Optimizer]:
-    """Muon for the layers' matrices (it learns from about half the tokens), AdamW for the rest."""
+    """Muon for the layers' matrices (it learns from about half the tokens), AdamW, more slowly, for the
+    embedding and the norms: fast steps there would wipe out the planted copying."""
     matrices = [p for p in model.layers.parameters() if p.ndim == 2]
     others = [p for p in model.parameters() if not any(p is m for m in matrices)]
     rate = preset.learning_rate
     muon = torch.optim.Muon(matrices, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
-    return [muon, torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.95), weight_decay=0.01)]
+    adam = torch.optim.AdamW(others, lr=0.3 * rate, betas=(0.9, 0.95), weight_decay=0.01)
+    for optimizer in (muon, adam):
+        for group in optimizer.param_groups:
+            group["highest_lr"] = group["lr"]
+    return [muon, adam]
 
 
 class Run:
@@ -152,7 +157,7 @@ class Run:
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(self.step, self.preset)
+                group["lr"] = group["highest_lr"] * learning_rate(self.step, self.preset)
         ids, classes = to_device(batch, self.device)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             loss, foreseen = loss_of(self.model, ids, classes)
@@ -197,12 +202,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--steps", type=int, default=0, help="instead of the preset's; may change on --resume"
+    )
     parser.add_argument("--max-minutes", type=float, default=1e9)
     args = parser.parse_args()
     device = torch.device(args.device)
     if device.type == "cpu":
         torch.set_num_threads(1)
-    run = Run(args.name or f"mind-{args.preset}", PRESETS[args.preset], args.seed, device)
+    preset = PRESETS[args.preset]
+    preset = replace(preset, num_steps=args.steps or preset.num_steps)
+    run = Run(args.name or f"mind-{args.preset}", preset, args.seed, device)
     if args.resume:
         run.load()
     num_parameters = sum(p.numel() for p in run.model.parameters())

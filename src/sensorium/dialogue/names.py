@@ -17,7 +17,7 @@ def words_of(text: str) -> list[str]:
 
 
 # What people say before they call somebody by name.
-_OPENERS = frozenset(
+OPENERS = frozenset(
     words_of("""
     hey hello hi ok okay so and but well oh yes no now please thanks thank you good morning evening
     afternoon night dear tell me excuse sorry then
@@ -27,9 +27,12 @@ _OPENERS = frozenset(
 _ABOUT = frozenset(words_of("about does did is was are were has had and or than of near by am"))
 # The same, but for the end of a question: "my cat is called maya", yet "what is my cat called, maya".
 _ABOUT_IN_STATEMENTS = frozenset(
-    words_of("called named with for to from know knows like likes meet met see saw ask asked")
+    words_of("called named name with for to from know knows like likes meet met see saw ask asked")
 )
 _ASKS = frozenset(words_of("what who where when why how which"))
+# Inside a sentence these show that the name is its subject: "tell me if ada is here", "what jonas said".
+_OPENS_CLAUSE = _ASKS | frozenset(words_of("if whether that old"))
+_DOES = frozenset(words_of("is was has had said says does did likes like lives live knows wants thinks"))
 # Real words that lie within one letter of some name: never taken for a misheard one.
 _NOT_NAMES = frozenset(
     words_of("""
@@ -100,9 +103,10 @@ def _rank(words: list[str], at: int, parts: list[str]) -> int | None:
         return None
     heard = words[at : at + len(parts)]
     exact = heard == parts
-    starts = all(w in _OPENERS for w in words[:at])
+    starts = all(w in OPENERS for w in words[:at])
     ends = at + len(parts) == len(words)
-    about = at > 0 and _is_about(words[:at], ends)
+    after = words[at + len(parts) : at + len(parts) + 1]
+    about = at > 0 and _is_about(words[:at], after)
     if exact:
         if about:
             return ABOUT_RANK
@@ -113,10 +117,18 @@ def _rank(words: list[str], at: int, parts: list[str]) -> int | None:
     return None
 
 
-def _is_about(before: list[str], ends: bool) -> bool:
-    if before[-1] in _ABOUT_IN_STATEMENTS:
-        return not (ends and _ASKS.intersection(before))
-    return before[-1] in _ABOUT
+def _is_about(before: list[str], after: list[str]) -> bool:
+    """Is the name between these words the subject of talk rather than who is called?"""
+    last = before[-1]
+    if after:
+        is_subject = last in _OPENS_CLAUSE or (after[0] in _DOES and last not in OPENERS)
+        return is_subject or last in _ABOUT or last in _ABOUT_IN_STATEMENTS
+    asks = not _ASKS.isdisjoint(before)
+    if last in _ABOUT_IN_STATEMENTS or before[-2:] == ["are", "you"]:
+        return not asks
+    if last == "is" and asks:
+        return before[-2] in _ASKS
+    return last in _ABOUT
 
 
 def sounds_like(heard: str, name: str) -> bool:

@@ -16,7 +16,7 @@ from sensorium.dialogue.endpointing import Endpointing
 from sensorium.dialogue.floor import Choice, Floor
 from sensorium.dialogue.names import with_names
 from sensorium.dialogue.turn import Turns, TurnState
-from sensorium.errors import BadInput, SensoriumError
+from sensorium.errors import BadInput, ContextFull, SensoriumError
 from sensorium.front.links import HearingLink, LlmLink, Pcm, SpeechLink
 from sensorium.front.listening import Utterance, listen
 from sensorium.front.publisher import Publisher
@@ -31,7 +31,6 @@ from sensorium.request import Prompt
 from sensorium.store import turns
 from sensorium.store.people import Person
 from sensorium.store.store import Store
-from sensorium.store.turns import KeptTurn
 from sensorium.trace import Stage, Trace
 from sensorium.wire.records import Began, Finished, Generate, PhraseSpoken, StageTuple
 
@@ -153,19 +152,31 @@ class Conversation:
     async def _reply(
         self, draft: Draft, persona: Persona, newest: Entry, publisher: Publisher | None
     ) -> None:
-        """Two nested iterators: the mind's words inside the mouth's sounds."""
         parts, turn_id = self._parts, draft.turn.turn_id
         recalled = await parts.room.recall(persona, newest.text)
-        with parts.trace.stage("compose", turn_id):
-            draft.prompt = parts.compose(parts.room.view(persona, newest=newest, recalled=recalled))
+        while True:
+            with parts.trace.stage("compose", turn_id):
+                draft.prompt = parts.compose(parts.room.view(persona, newest=newest, recalled=recalled))
+            try:
+                return await self._speak(draft, persona, draft.prompt, publisher)
+            except ContextFull:
+                # Words that the model must spell take more room than the window reckoned with.
+                if not parts.room.shorten():
+                    raise
+
+    async def _speak(
+        self, draft: Draft, persona: Persona, prompt: Prompt, publisher: Publisher | None
+    ) -> None:
+        """Two nested iterators: the mind's words inside the mouth's sounds."""
+        speech, turn_id = self._parts.speech, draft.turn.turn_id
         whole = False
         try:
-            async with aclosing(self._words(draft, draft.prompt)) as words:
-                if publisher is None or parts.speech is None:
+            async with aclosing(self._words(draft, prompt)) as words:
+                if publisher is None or speech is None:
                     async for _ in words:
                         pass
                 else:
-                    async with aclosing(parts.speech.speak(turn_id, persona.voice, words)) as sounds:
+                    async with aclosing(speech.speak(turn_id, persona.voice, words)) as sounds:
                         async for sound in sounds:
                             await self._sound(draft, sound, publisher)
                     await publisher.played(turn_id)
@@ -181,7 +192,7 @@ class Conversation:
         async with aclosing(parts.llm.generate(request)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Began):
-                    draft.usage = piece.usage
+                    draft.usage, draft.block_tokens = piece.usage, piece.block_tokens
                 elif isinstance(piece, Finished):
                     draft.usage = piece.usage
                     self._note("llm", turn.turn_id, piece.stages)
@@ -197,6 +208,7 @@ class Conversation:
         if isinstance(sound, PhraseSpoken):
             draft.spoken.phrase(sound)
             draft.num_phrases += 1
+            parts.counters.add("bridge_calls_total", kind="tts")
             self._note("speech", turn.turn_id, sound.stages)
             return
         if draft.first_sound_s is None:
@@ -228,18 +240,8 @@ class Conversation:
 
     async def _keep(self, draft: Draft, persona: Persona, newest: Entry) -> None:
         """What `sensorium explain` and the persona itself will want to know later."""
-        parts, turn = self._parts, draft.turn
-        assert draft.prompt is not None
-        kept = KeptTurn(
-            turn_id=turn.turn_id,
-            persona_id=persona.id,
-            room_id=parts.room.room.id,
-            at=newest.at_s,
-            prompt=draft.prompt,
-            usage=draft.usage,
-            stages=tuple((s.process, s.name, round(s.ms, 3)) for s in parts.trace.stages(turn.turn_id)),
-            said=turn.said.strip(),
-        )
+        parts = self._parts
+        kept = draft.kept(parts.room.room.id, newest.at_s, parts.trace.stages(draft.turn.turn_id))
         await asyncio.wrap_future(parts.store.submit(turns.keep, kept))
         if newest.kind == "person":
             await parts.room.remember(persona, newest)

@@ -103,7 +103,7 @@ class FakeLlm:
         except SensoriumError as e:
             channel.send(Failed(record.turn_id, e.code, e.message, e.remedy))
             return
-        channel.send(Began(record.turn_id, usage))
+        channel.send(Began(record.turn_id, usage, (1,) * total))
         for i, piece in enumerate(pieces):
             if self.hold and i == len(pieces) - 1:
                 self.reached_hold.set()

@@ -39,8 +39,9 @@ from sensorium.trace import Trace
 
 # The longest silence inside a sentence, as a multiple of the one that ends it.
 _UNSURE_FACTOR = 2.4
-# Words cost nano a token for about five characters; 1.5 leaves half of the context for everything else.
-_CHARS_PER_TOKEN = 1.5
+# How much of the conversation a prompt shows, per token of context. A spoken word is a token and about five
+# characters; the rest is for identity, reply, and words that the model must spell.
+_CHARS_PER_TOKEN = 1.0
 
 
 class House:

@@ -168,10 +168,11 @@ class Line:
 
 
 class Answers:
-    """What came for one waiting request, in order."""
+    """What came for one waiting request, in order. `over`: the worker will not say more about it."""
 
     def __init__(self, queue: asyncio.Queue[Message | Exception]) -> None:
         self._queue = queue
+        self.over = False
 
     async def get(self) -> Message:
         """Raises what the worker reported as `Failed`, and WorkerDied when it ended."""
@@ -183,6 +184,7 @@ class Answers:
             raise message
         record, _ = message
         if isinstance(record, Failed):
+            self.over = True
             raise from_wire(record.code, record.message, record.remedy)
         return message
 

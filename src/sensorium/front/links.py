@@ -68,17 +68,16 @@ class LlmLink:
         Raises WorkerDied when the worker ends, and whatever it refuses the request with.
         """
         channel = await self.line.channel()
-        finished = False
         with self.line.waiting(request.turn_id) as answers:
             try:
                 channel.send(request)
-                while not finished:
+                while not answers.over:
                     record, _ = await answers.get()
                     assert isinstance(record, Began | Said | Finished)
-                    finished = isinstance(record, Finished)
+                    answers.over = isinstance(record, Finished)
                     yield record
             finally:
-                if not finished:
+                if not answers.over:
                     self.line.send_if_up(Cancel(request.turn_id))
 
     async def settle(self, prompt: Prompt, adapters: tuple[AdapterUse, ...] = ()) -> int:
@@ -190,12 +189,11 @@ class SpeechLink:
         `texts` raises.
         """
         channel = await self.line.channel()
-        finished = False
         with self.line.waiting(turn_id) as answers:
             # Not a TaskGroup: it would cancel the consumer's task from inside a generator.
             feeding = asyncio.create_task(self._feed(channel, turn_id, voice, texts, answers))
             try:
-                while not finished:
+                while not answers.over:
                     record, payload = await answers.get()
                     if isinstance(record, Sound):
                         yield Pcm(payload, record.sample_rate_hz)
@@ -203,10 +201,10 @@ class SpeechLink:
                         yield record
                     else:
                         assert isinstance(record, Spoken)
-                        finished = True
+                        answers.over = True
                 await feeding
             finally:
-                if not finished:
+                if not answers.over:
                     self.line.send_if_up(Cancel(turn_id))
                 feeding.cancel()
                 with suppress(asyncio.CancelledError):

@@ -9,6 +9,7 @@ from sensorium.dialogue.transcript import SpokenReply
 from sensorium.dialogue.turn import Turn
 from sensorium.errors import SensoriumError
 from sensorium.request import Prompt, Usage
+from sensorium.store.turns import KeptTurn
 from sensorium.trace import Stage
 
 NO_USAGE = Usage(prompt_tokens=0, cached_tokens=0, processed_tokens=0)
@@ -64,6 +65,7 @@ class Draft:
     first_sound_s: float | None = None
     prompt: Prompt | None = None
     usage: Usage = NO_USAGE
+    block_tokens: tuple[int, ...] = ()
     silent: bool = False
     interrupted: bool = False
     heard_text: str = ""
@@ -81,6 +83,21 @@ class Draft:
         if self.last_speech_s is None or self.first_sound_s is None:
             return None
         return (self.first_sound_s - self.last_speech_s) * 1000.0
+
+    def kept(self, room_id: str, at_s: float, stages: Iterable[Stage]) -> KeptTurn:
+        """The turn as `sensorium explain` will want it, stamped with its message's wall time."""
+        assert self.prompt is not None
+        return KeptTurn(
+            turn_id=self.turn.turn_id,
+            persona_id=self.turn.persona_id,
+            room_id=room_id,
+            at=at_s,
+            prompt=self.prompt,
+            usage=self.usage,
+            block_tokens=self.block_tokens,
+            stages=tuple((s.process, s.name, round(s.ms, 3)) for s in stages),
+            said=self.turn.said.strip(),
+        )
 
     def finish(self, stages: Iterable[Stage]) -> TurnReport:
         stages = tuple(stages)

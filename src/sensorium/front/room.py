@@ -24,6 +24,7 @@ from sensorium.store.store import Store
 # What one start of the front reads back; the prompt's window is shorter.
 _LOADED_ENTRIES = 400
 _RECALLED = 3
+_LEAST_CHARS = 100
 
 
 class RoomState:
@@ -125,6 +126,13 @@ class RoomState:
             entries = tuple(e for e in entries if e.id < before.id)
         return window.recent(entries, self._max_chars)
 
+    def shorten(self) -> bool:
+        """Shows half as much from now on; False when that would be too little to be of use."""
+        if self._max_chars < 2 * _LEAST_CHARS:
+            return False
+        self._max_chars //= 2
+        return True
+
     def view(self, persona: Persona, *, newest: Entry | None = None, recalled: tuple[str, ...] = ()) -> View:
         """All that the persona's prompt is made of, at this moment."""
         return View(
@@ -151,7 +159,7 @@ class RoomState:
 
     async def remember(self, persona: Persona, entry: Entry) -> None:
         """Keeps what the message states about its speaker, stamped with the message's own time."""
-        fact = facts.stated(entry.text, entry.speaker_name)
+        fact = facts.stated(entry.text, entry.speaker_name, [p.name for p in self.personas])
         if fact is not None:
             await asyncio.wrap_future(self._store.submit(memories.add, persona.id, fact, entry.at_s))
 

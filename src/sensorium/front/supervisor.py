@@ -125,9 +125,12 @@ class Worker:
             log = await asyncio.to_thread(_open_log, self._spec.log_path)
             with log, theirs:
                 process = await _started(self._spec.full_command(theirs.fileno()), theirs.fileno(), log)
-        except BaseException:
+        except BaseException as e:
             theirs.close()
             ours.close()
+            if isinstance(e, OSError):
+                what = e.filename or f"the {self._link.line.title} process"
+                raise WorkerFailed(f"{what} could not be opened or started: {e.strerror}") from e
             raise
         try:
             channel = await Channel.open(ours, self._link.incoming)
@@ -187,7 +190,7 @@ class Worker:
                 await self.start()
             except BadInput as e:
                 return self._give_up(e)
-            except (SensoriumError, OSError):
+            except SensoriumError:
                 self._deaths_s.append(self._clock.now_s())
             else:
                 if self._on_restart is not None:

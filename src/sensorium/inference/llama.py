@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 # OpenMP's threads spin for milliseconds at every barrier by default. With other processes on the cores that
-# made a prefill fifty times slower (docs/decisions/0002-unified-kv.md), so: spin for a moment, then sleep. The
+# made prefill fifty times slower (docs/decisions/0002-unified-kv.md), so: spin for a moment, then sleep. The
 # library reads this once, when it is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "300")
 
-import llama_cpp.llama_cpp as lib  # noqa: E402
+import llama_cpp.llama_cpp as lib
 
 from sensorium.errors import AdapterError, BadInput, BundleError, ContextFull, WorkerFailed
 from sensorium.inference import gguf_file, sampling
@@ -37,6 +37,7 @@ MAX_TEXT_BYTES = 4 << 20
 
 _NO_SLOT = 1
 _SMALL_MODEL_BYTES = 48 << 20
+_EXACT_CELLS = 32768
 _CONTROL_ATTRIBUTE = 1 << 3
 _logger = logging.getLogger("sensorium.llama")
 _LEVELS = {2: logging.INFO, 3: logging.WARNING}
@@ -45,7 +46,8 @@ _LEVELS = {2: logging.INFO, 3: logging.WARNING}
 class LlamaConfig(NamedTuple):
     """`cells` of KV memory for all sequences together. `batch_threads` 0 means one for each core we may use,
     `decode_threads` 0 the same but one for a small model, which waits longer for threads than it computes.
-    `flash_attention` skips cells of other sequences, without it every token pays for all of them
+    `flash_attention` None: only above 32768 cells. It skips the cells of other sequences, without it every
+    token pays for all of them; but its results depend on how the prompt was cut into batches
     (docs/decisions/0002-unified-kv.md). `gpu_layers` -1 puts all on a GPU where the build has one."""
 
     cells: int = 16384
@@ -54,7 +56,7 @@ class LlamaConfig(NamedTuple):
     decode_threads: int = 0
     batch_threads: int = 0
     kv_type: str = "f16"
-    flash_attention: bool = True
+    flash_attention: bool | None = None
     gpu_layers: int = -1
 
 
@@ -407,9 +409,8 @@ def _make_context(model: Any, config: LlamaConfig) -> Any:
     small = lib.llama_model_size(model) < _SMALL_MODEL_BYTES
     params.n_threads = config.decode_threads or (1 if small else cores)
     params.n_threads_batch = config.batch_threads or cores
-    params.flash_attn_type = (
-        lib.LLAMA_FLASH_ATTN_TYPE_ENABLED if config.flash_attention else lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    )
+    flash = config.cells > _EXACT_CELLS if config.flash_attention is None else config.flash_attention
+    params.flash_attn_type = int(flash)
     params.type_k = params.type_v = KV_TYPES[config.kv_type]
     params.kv_unified = True
     params.no_perf = True

@@ -16,7 +16,7 @@ from sensorium.inference.adapters import Adapters
 from sensorium.inference.admission import Admission
 from sensorium.inference.backend import Backend, Span
 from sensorium.inference.jobs import Began, Event, Failed, Finished, Job, Request, Said, Settled, Urgency
-from sensorium.inference.pace import Pace
+from sensorium.inference.pace import TILE_TOKENS, Pace
 from sensorium.inference.prefix_cache import AdapterKey, PrefixCache
 from sensorium.inference.sequence import Sequences
 from sensorium.metrics import Window
@@ -25,8 +25,9 @@ from sensorium.metrics import Window
 class Limits(NamedTuple):
     """`context_tokens` bounds prompt and reply of one turn.
 
-    `batch_ms` is how long a batch may take while somebody else could be kept waiting by it; `urgent_ms` when
-    it holds only what somebody waits for. A group of adapters waits at most `max_skips` batches.
+    `batch_ms` is how long a batch may take that delays somebody's next token, and the aim for one that could
+    delay a turn to come; `urgent_ms` when it holds only what somebody waits for. A group of adapters waits at
+    most `max_skips` batches.
     """
 
     context_tokens: int
@@ -157,16 +158,22 @@ class Scheduler:
         """Chunks of the most urgent class; less urgent ones would only delay its batch."""
         if not jobs:
             return []
+        limits, at_most = self._limits, self._backend.info.max_batch_tokens - num_decodes
+        jobs = [j for j in jobs if j.urgency is jobs[0].urgency]
         urgent = not num_decodes and jobs[0].urgency is Urgency.SPEAKING
         left = self.pace.tokens_within(
-            self._limits.urgent_ms if urgent else self._limits.batch_ms,
-            self._limits.min_chunk_tokens,
-            self._backend.info.max_batch_tokens - num_decodes,
+            limits.urgent_ms if urgent else limits.batch_ms,
+            limits.batch_ms if num_decodes else limits.urgent_ms,
+            limits.min_chunk_tokens,
+            at_most,
         )
+        wanted = sum(j.next_stop() - j.num_computed for j in jobs)
+        if urgent and left < wanted < left + TILE_TOKENS:
+            left = min(wanted, at_most)  # a part of a tile, left for a batch of its own, costs a whole one
         slices = []
         for job in jobs:
             num_tokens = min(left, job.next_stop() - job.num_computed)
-            if job.urgency is jobs[0].urgency and num_tokens > 0:
+            if num_tokens > 0:
                 slices.append(_prefill_slice(job, num_tokens))
                 left -= num_tokens
         return slices

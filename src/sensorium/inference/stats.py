@@ -27,6 +27,6 @@ def values(scheduler: Scheduler, backend: Backend) -> dict[str, Any]:
         "hit_rate": totals["cached_tokens"] / max(1, totals["prompt_tokens"]),
         "batch_ms": scheduler.batch_ms.summary(),
         "decode_ms": scheduler.decode_ms.summary(),
-        "prefill_token_ms": scheduler.pace.token_ms,
+        "prefill_token_ms": scheduler.pace.tile_ms,
         "adapters": scheduler.adapters.states(),
     }

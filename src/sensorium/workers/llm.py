@@ -21,6 +21,7 @@ from sensorium.inference.adapters import Adapters
 from sensorium.inference.backend import Backend, Span
 from sensorium.inference.jobs import Request, Urgency
 from sensorium.inference.llama import KV_TYPES, LlamaBackend, LlamaConfig
+from sensorium.inference.pace import TILE_TOKENS, Pace
 from sensorium.inference.scheduler import Limits, Scheduler
 from sensorium.inference.tokenizer import Tokenizer
 from sensorium.wire.records import (
@@ -40,6 +41,7 @@ from sensorium.wire.records import (
 )
 from sensorium.workers import shell
 
+_FLASH = {"auto": None, "on": True, "off": False}
 _logger = logging.getLogger(__name__)
 
 
@@ -148,11 +150,14 @@ class LlmWorker:
                     self._front.send(Failed(turn_id, error.code, error.message, error.remedy))
 
 
-def warm_up(backend: Backend) -> None:
-    """The first batches allocate; better now than in somebody's turn."""
-    for num_tokens in (min(64, backend.info.max_batch_tokens), 1):
-        backend.decode([Span(0, 0, [0] * num_tokens, True)], ())
-        backend.drop(0)
+def warm_up(backend: Backend, pace: Pace, clock: Clock) -> None:
+    """The first batches allocate; better now than in somebody's turn. Teaches how long batches take."""
+    for _ in range(2):
+        for num_tokens in (1, min(TILE_TOKENS, backend.info.max_batch_tokens)):
+            started_s = clock.now_s()
+            backend.decode([Span(0, 0, [0] * num_tokens, True)], ())
+            pace.observed(num_tokens, (clock.now_s() - started_s) * 1000.0)
+            backend.drop(0)
 
 
 def facts(bundle: Bundle, backend: Backend) -> dict[str, Any]:
@@ -179,7 +184,7 @@ def serve(
     with closing(LlamaBackend(bundle.file("mind"), config)) as backend:
         tokenizer = Tokenizer(backend, word_space=bundle.prompt.get("text_form") == "spoken")
         scheduler = Scheduler(backend, Adapters(backend, adapter_bytes), clock, limits)
-        warm_up(backend)
+        warm_up(backend, scheduler.pace, clock)
         front.ready("llm", clock.now_s() - started_s, facts(bundle, backend))
         LlmWorker(front, backend, tokenizer, scheduler).serve()
 
@@ -198,6 +203,9 @@ def main() -> int:
         "--batch-ms", type=float, default=30.0, help="how long a batch may delay another turn"
     )
     parser.add_argument("--kv-type", choices=sorted(KV_TYPES), default="f16")
+    parser.add_argument(
+        "--flash-attention", choices=sorted(_FLASH), default="auto", help="auto: by --kv-cells"
+    )
     parser.add_argument("--gpu-layers", type=int, default=-1, help="-1: all, where there is a GPU")
     parser.add_argument("--adapter-mb", type=int, default=512, help="memory for adapters")
     args = parser.parse_args()
@@ -208,6 +216,7 @@ def main() -> int:
         decode_threads=args.decode_threads,
         batch_threads=args.threads,
         kv_type=args.kv_type,
+        flash_attention=_FLASH[args.flash_attention],
         gpu_layers=args.gpu_layers,
     )
 

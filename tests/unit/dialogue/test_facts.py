@@ -22,7 +22,18 @@ from sensorium.dialogue.facts import stated
         ("i like green apples", "sam likes green apples"),
         ("i live in lisbon and i like tea", "sam likes tea"),
         ("I'm from Norway!", "sam is from norway"),
-        ("my favourite colour is blue", "the favourite colour of sam is blue"),
+        ("my favourite colour is blue", "the colour of sam is blue"),
+        ("remember my keys is in the kitchen maya", "the keys of sam is in the kitchen"),
+        ("theo please you know i live in milan now", "sam lives in milan"),
+        ("i have a spider and it is called muffin maya", "sam has a spider called muffin"),
+        ("the name of my eagle is lucky", "sam has a eagle called lucky"),
+        ("turquoise is my colour", "the colour of sam is turquoise"),
+        ("what i like is tea", "sam likes tea"),
+        ("i am now thirty years old", "sam is thirty years old"),
+        ("tell me what i like", None),
+        ("say my dog is called rex", None),
+        ("what is my colour", None),
+        ("who is my friend", None),
         ("i have a red bicycle", "sam has a red bicycle"),
         ("i work as a baker", "sam is a baker"),
         ("remember that the door is open", "the door is open"),
@@ -34,7 +45,7 @@ from sensorium.dialogue.facts import stated
     ],
 )
 def test_what_is_worth_remembering(text: str, fact: str | None) -> None:
-    assert stated(text, "Sam") == fact
+    assert stated(text, "Sam", ["Maya", "Theo"]) == fact
 
 
 @settings(max_examples=60, deadline=None)

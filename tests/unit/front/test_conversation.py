@@ -9,12 +9,13 @@ import pytest
 from tests.unit.front.conftest import House, shown
 
 from sensorium.dialogue.endpointing import Endpointing
-from sensorium.errors import BadInput, NotFound, WorkerFailed
+from sensorium.errors import BadInput, ContextFull, NotFound, StoreError, WorkerFailed
 from sensorium.front.fake import SAMPLES_PER_WORD, FakeLlm, connected
 from sensorium.front.listening import at_once
 from sensorium.front.publisher import Recording
+from sensorium.prompting.explain import explain
 from sensorium.request import Prompt, Tier
-from sensorium.store import memories, messages
+from sensorium.store import memories, messages, turns
 from sensorium.store.messages import Message
 
 pytestmark = pytest.mark.anyio
@@ -97,6 +98,19 @@ async def test_what_was_settled_is_the_beginning_of_the_next_prompt(house: House
     assert "like apples" in shown(asked, Tier.SEMI_STABLE)
     assert "and your job" in shown(asked, Tier.VOLATILE)
     assert "and your job" not in shown(asked, Tier.SEMI_STABLE)
+
+
+async def test_the_turn_is_kept_whole_for_explain(house: House) -> None:
+    await house.conversation.text_turn("maya what do you like", house.sam)
+    await house.settler.idle()
+    report = await house.conversation.text_turn("and you live where", house.sam)
+    first, second = house.store.read(turns.last, "maya", 2).result()
+
+    explained = explain(second, first)
+    assert second.turn_id == report.turn_id and second.usage.prompt_tokens == report.prompt_tokens
+    assert len(second.block_tokens) == len(second.prompt.blocks)
+    assert [row.change for row in explained.tiers] == ["identical", "grew", "changed"]
+    assert explained.lost_tokens == 0
 
 
 async def test_a_persona_may_stay_silent(house: House) -> None:
@@ -231,6 +245,63 @@ async def test_a_worker_that_refuses_gives_a_report_with_its_error(house: House)
 
     assert report.error == "no memory left (configure fewer cells)"
     assert not report.silent and report.said == ""
+
+
+async def test_a_conversation_too_long_for_the_context_is_shown_from_later_on(house: House) -> None:
+    for i in range(30):
+        await house.room.heard(house.sam, f"a word that must be spelt, number {i}", 0)
+
+    def reply(prompt: Prompt) -> list[str]:
+        if sum(block.tier is Tier.SEMI_STABLE for block in prompt.blocks) > 8:
+            raise ContextFull("prompt and reply take 3000 tokens, the context has 2048")
+        return [" yes"]
+
+    house.reply = reply
+    report = await house.conversation.text_turn("maya are you there", house.sam)
+    num_asked = len(house.fake_llm.prompts)
+    again = await house.conversation.text_turn("maya are you there", house.sam)
+
+    assert (report.said, report.error) == ("yes", "")
+    assert num_asked > 1
+    assert again.said == "yes" and len(house.fake_llm.prompts) == num_asked + 1
+
+
+async def test_a_message_too_long_for_the_context_is_that_turns_error(house: House) -> None:
+    def reply(prompt: Prompt) -> list[str]:
+        raise ContextFull("prompt and reply take 3000 tokens, the context has 2048")
+
+    house.reply = reply
+    report = await house.conversation.text_turn("maya " + "spell " * 900, house.sam)
+
+    assert report.error_code == "context_full"
+
+
+async def test_a_message_that_cannot_be_stored_is_not_answered(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise StoreError("the disk is full", remedy="free some space")
+
+    monkeypatch.setattr(messages, "append", full)
+    report = await house.conversation.text_turn("maya hello", house.sam)
+
+    assert report.error == "the disk is full (free some space)"
+    assert house.fake_llm.prompts == [] and house.room.last_entry is None
+
+
+async def test_a_mouth_that_dies_leaves_what_was_heard(house: House) -> None:
+    house.fake_llm.hold = True
+    player = Player(played_samples=SAMPLES_PER_WORD)
+    turn = asyncio.create_task(house.conversation.text_turn("maya hello", house.sam, publisher=player))
+    await house.fake_llm.reached_hold.wait()
+    await until(lambda: house.counters.get("bridge_calls_total", kind="tts") == 2)
+
+    await house.mouth_process.die()
+    report = await turn
+
+    assert report.error.startswith("the speech process ended")
+    assert report.said == "i" and stored(house)[-1] == ("persona", "maya", "i")
+    await until(lambda: house.fake_llm.cancelled == [report.turn_id])
 
 
 async def test_turns_come_one_after_the_other(house: House) -> None:

@@ -161,7 +161,7 @@ def test_other_forms_of_sound_are_refused(pcm):
 
 
 def test_real_speech_through_the_real_vad_and_ear():
-    """given a spoken sentence between silences, when heard in 20 ms pieces, then its words and one pause come"""
+    """given a spoken sentence between silences, heard in 20 ms pieces, then its words and a pause come"""
     golden = np.load(Path(__file__).with_name("ear_golden.npz"))
     counters = Counters()
     ear = Listener(EarWords(EarModel.load(find("nano").file("ear"))), Vad(), counters)

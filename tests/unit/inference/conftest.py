@@ -50,13 +50,14 @@ def fake_adapters(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]
 Opener = Callable[[], Backend]
 
 
-@pytest.fixture(params=["fake", "llama", "hybrid"])
+@pytest.fixture(params=["fake", "llama", "llama-flash", "hybrid"])
 def backend(request: pytest.FixtureRequest, models: Models) -> Iterator[Backend]:
     opened: Backend
     if request.param == "fake":
         opened = FakeBackend(random_gguf.special_tokens(), cells=1024, sequences=16, max_batch_tokens=128)
     else:
-        opened = LlamaBackend(models.dense if request.param == "llama" else models.hybrid, CONFIG)
+        config = CONFIG._replace(flash_attention=request.param == "llama-flash")
+        opened = LlamaBackend(models.hybrid if request.param == "hybrid" else models.dense, config)
     yield opened
     opened.close()
 

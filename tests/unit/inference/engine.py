@@ -14,6 +14,7 @@ from sensorium.inference.tokenizer import TokenizedPrompt, Tokenizer
 from sensorium.request import AdapterUse, Block, Part, Prompt, Sampling, Scope, Tier, Usage
 
 SPECIALS = ("<|begin|>", "<|end|>")
+GREEDY = Sampling()
 
 
 class TimedFake(FakeBackend):
@@ -82,7 +83,7 @@ class Engine:
         adapters: tuple[AdapterUse, ...] = (),
         max_tokens: int = 8,
         urgency: Urgency = Urgency.SPEAKING,
-        sampling: Sampling = Sampling(),
+        sampling: Sampling = GREEDY,
         shared: str = "rules",
     ) -> int:
         self._next_id += 1
@@ -92,8 +93,16 @@ class Engine:
         )
         return self._next_id
 
-    def settle(self, persona: str, history: Sequence[str], adapters: tuple[AdapterUse, ...] = ()) -> int:
-        return self.ask(persona, history, "", adapters=adapters, max_tokens=0, urgency=Urgency.SETTLING)
+    def settle(
+        self,
+        persona: str,
+        history: Sequence[str],
+        adapters: tuple[AdapterUse, ...] = (),
+        shared: str = "rules",
+    ) -> int:
+        return self.ask(
+            persona, history, "", adapters=adapters, max_tokens=0, urgency=Urgency.SETTLING, shared=shared
+        )
 
     def step(self) -> list[Event]:
         events = self.scheduler.step()

@@ -1,4 +1,4 @@
-"""Whatever the order of requests, cancels and steps: each turn says what it would say alone, nothing leaks."""
+"""Whatever the order of requests, cancels and steps: each turn says what it says alone, nothing leaks."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def backend_and_adapters(
 ) -> Iterator[tuple[Backend, Path, Path]]:
     opened: Backend
     if request.param == "fake":
-        opened = FakeBackend(random_gguf.special_tokens(), cells=1024, sequences=16, max_batch_tokens=128)
+        opened = FakeBackend(random_gguf.special_tokens(), cells=8192, sequences=16, max_batch_tokens=128)
         paths = fake_adapters
     else:
         opened = LlamaBackend(models.dense, CONFIG)

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".sensorium-stamp"
-EXTRAS = {"run": "espeak", "test": "espeak,stt"}
+EXTRAS = {"run": "espeak", "test": "espeak,stt,train"}
 GROUPS = {"run": [], "test": ["dev", "compat"]}
 
 

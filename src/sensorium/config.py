@@ -34,7 +34,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     bundle: Annotated[str, _text("the model: a shipped bundle, or a folder with bundle.toml")] = "nano"
     kv_cells: Annotated[int, _range(512, 4_194_304, "KV memory in tokens, shared by all sequences")] = 16_384
     max_sequences: Annotated[int, _range(2, 256, "parked prefixes and running turns at once")] = 64
-    llm_threads: Annotated[int, _range(1, 256, "threads of the model's compute")] = 2
+    llm_threads: Annotated[int, _range(0, 256, "threads that read prompts; 0: one for each core")] = 0
     settle: Annotated[
         bool,
         msgspec.Meta(description="prefill what was said in the background, before it is needed"),
@@ -47,7 +47,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Literal["espeak"],
         msgspec.Meta(description="text-to-speech: espeak-ng, a process of its own (extra)"),
     ] = "espeak"
-    endpoint_silence_ms: Annotated[int, _range(100, 5_000, "a silence this long ends what a person says")] = (
+    endpoint_silence_ms: Annotated[int, _range(480, 5_000, "a silence this long ends what a person says")] = (
         500
     )
     room: Annotated[str, _text("the room that commands use when none is named")] = "living-room"

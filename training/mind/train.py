@@ -22,12 +22,14 @@ from training.mind.exam import Mark, as_text, draw_exam, table
 from training.mind.model import Mind, Shape
 from training.mind.play import Play
 from training.mind.render import Page, render
-from training.mind.vocabulary import SIZE
+from training.mind.vocabulary import SELF, SIZE
 from training.world import Split
 
 RUNS = Path(__file__).parents[1] / "runs"
 # By weight class: not learnt, own answers, what people say.
 CLASS_WEIGHTS = (0.0, 1.0, 0.05)
+# The first word of an answer decides what it will be about, and is learnt last.
+FIRST_WORD_EXTRA = 3.0
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,11 @@ def loss_of(model: Mind, ids: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
     targets, target_classes = ids[:, 1:], classes[:, 1:]
     learnt = target_classes > 0
     weights = torch.tensor(CLASS_WEIGHTS, device=ids.device)[target_classes[learnt].long()]
+    weights = weights * (1 + FIRST_WORD_EXTRA * (ids[:, :-1][learnt] == SELF))
     logits = model.logits(states[learnt]).float()
     wanted = targets[learnt]
     losses = F.cross_entropy(logits, wanted, reduction="none")
-    own = weights == 1.0
+    own = weights >= 1.0
     foreseen = (logits.argmax(-1) == wanted)[own].float().mean()
     return (losses * weights).sum() / weights.sum(), foreseen.detach()
 

@@ -56,6 +56,10 @@ class Setup(NamedTuple):
         own = load.longest_prompt - load.shared_tokens
         return _stepped(load.shared_tokens + (load.personas + 1) * own + 1024)
 
+    def our_sequences(self) -> int:
+        """Identity and history parked, a settling fork of each, and its successor before the old one goes."""
+        return 4 * self.load.personas + 8
+
     def slot_cells(self) -> int:
         return _stepped(self.load.longest_prompt + REPLY_TOKENS + _CELL_STEP)
 
@@ -117,7 +121,7 @@ def started(setup: Setup, progress: Progress, total: int) -> Iterator[Sequence[V
 
         progress(0, total, "starting four engines")
         yield (
-            Ours(worker(setup.our_cells(), 2 * setup.load.personas + 8)),
+            Ours(worker(setup.our_cells(), setup.our_sequences())),
             server("llama_server_pinned", pinned=True),
             server("llama_server_default", pinned=False),
             Cold(worker(setup.slot_cells(), 4)),

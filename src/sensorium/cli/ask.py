@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
 
 from sensorium.cli.output import Home, Json, run
-from sensorium.cli.running import cost, progress, raise_failed, read_pcm, run_async, said, write_reply
+from sensorium.cli.running import (
+    cost,
+    opened,
+    raise_failed,
+    read_pcm,
+    run_async,
+    said,
+    seated,
+    totals,
+    write_reply,
+)
 from sensorium.config import Config
 from sensorium.errors import BadInput
 from sensorium.front.house import House
 from sensorium.front.listening import at_once
 from sensorium.front.publisher import Recording
 from sensorium.front.report import TurnReport
+
+
+class Question(NamedTuple):
+    """`pcm` (mono s16le at `sample_rate_hz`) when it was asked by voice, else `text`."""
+
+    text: str
+    pcm: bytes = b""
+    sample_rate_hz: int = 0
 
 
 def ask(
@@ -38,48 +56,53 @@ def ask(
     Example: sensorium ask --persona maya --text "what do you like" --out maya.wav
     """
     with run("ask", json) as output:
-        if (wav is None) == (text is None):
-            raise BadInput("ask needs either --wav FILE or --text WORDS")
-        if out is not None and not out.parent.is_dir():
-            raise BadInput(f"{out.parent} is not a folder", remedy="create it first")
-        question = read_pcm(wav) if wav is not None else None
+        question = _question(wav, text)
+        if out is not None:
+            _check_out(out)
         config = Config.load(home)
-        report, row = run_async(_turn(config, room, persona, question, text or "", out, quiet=json))
-        output.result(row)
-        raise_failed(report)
+        persona_id = seated(config, room, persona)
+        speaks = out is not None or wav is not None
+        report, stats = run_async(_turn(config, room, persona_id, question, speaks=speaks, quiet=json))
+        # Before the file is written: an answer that was given is not lost with a full disk.
         output.text(f"{report.persona}: {said(report)}")
         output.text(f"  heard {report.heard!r}; {cost(report)}")
-        if report.pcm and out is not None:
-            output.text(f"  {out}")
+        path = ""
+        if out is not None:
+            path = write_reply(out, report)
+            output.text(f"  {path or '(nothing was said aloud)'}")
+        output.result({"turns": [report.row(path)], **totals(stats)})
 
 
 async def _turn(
-    config: Config,
-    room: str,
-    persona: str,
-    question: tuple[bytes, int] | None,
-    text: str,
-    out: Path | None,
-    *,
-    quiet: bool,
-) -> tuple[TurnReport, dict[str, object]]:
-    recording = Recording()
-    speaks = out is not None or question is not None
-    async with House(config, room=room, hears=question is not None, speaks=speaks) as house:
-        house.room.persona(persona)
-        with progress("reading the persona's prompt", quiet=quiet):
-            await house.warm()
-        if question is not None:
-            pcm, rate_hz = question
-            report = await house.turn_voice(at_once(pcm, rate_hz), rate_hz, recording, to=persona)
+    config: Config, room: str, persona_id: str, question: Question, *, speaks: bool, quiet: bool
+) -> tuple[TurnReport, dict[str, Any]]:
+    recording = Recording() if speaks else None
+    house = House(config, room=room, hears=bool(question.pcm), speaks=speaks)
+    async with opened(house, quiet=quiet, warm=(persona_id,)):
+        if question.pcm:
+            assert recording is not None
+            sound = at_once(question.pcm, question.sample_rate_hz)
+            report = await house.turn_voice(sound, question.sample_rate_hz, recording, to=persona_id)
         else:
-            report = await house.turn_text(text, to=persona, publisher=recording if speaks else None)
-        await house.settled()
-        stats = await house.stats()
-    wav = write_reply(out, report) if out is not None else ""
-    return report, {
-        "turns": [report.row(wav)],
-        "personas": stats["personas"],
-        "rss_mb": stats["memory"]["total"],
-        "composition_cache_hit_rate": stats["composition_cache"]["hit_rate"],
-    }
+            report = await house.turn_text(question.text, to=persona_id, publisher=recording)
+        raise_failed(report)
+        return report, await house.stats()
+
+
+def _question(wav: Path | None, text: str | None) -> Question:
+    if (wav is None) == (text is None):
+        raise BadInput("ask needs either --wav FILE or --text WORDS", remedy="see: sensorium ask --help")
+    if wav is not None:
+        return Question("", *read_pcm(wav))
+    assert text is not None
+    if not text.strip():
+        raise BadInput("--text is empty", remedy="say something")
+    return Question(text)
+
+
+def _check_out(path: Path) -> None:
+    """Before a model is loaded for it."""
+    if not path.parent.is_dir():
+        raise BadInput(f"{path.parent} is not a folder", remedy="create it first")
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{path} is a folder or a device, not a file", remedy="name a .wav file")

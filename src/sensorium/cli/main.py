@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -44,8 +45,10 @@ for _name, _path, _help in COMMANDS:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script. Always ends in SystemExit, or in the traceback of a bug."""
     tokens = list(sys.argv[1:] if arguments is None else arguments)
+    _mend_streams()
     try:
         _check_text(tokens)
+        _show_own_help(tokens)
         app(tokens, exit_on_error=False, print_error=False, verbose=False, result_action="return_value")
         raise SystemExit(0)
     except BadInput as e:
@@ -63,6 +66,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader (`| head`) has seen enough. Keeps Python from complaining when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from e
+
+
+def _mend_streams() -> None:
+    """Opens what the caller closed (`<&-`), else the next socket would become stdin or stdout. A letter
+    that the terminal cannot show must not end the command."""
+    for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            # The lowest free descriptor: exactly this one, as those below are open by now.
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(fd, mode, encoding="utf-8", closefd=False))
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _show_own_help(tokens: Sequence[str]) -> None:
+    """A command's own `--help` is its docstring, not the one line it has in the list."""
+    functions = {name for name, path, _ in COMMANDS if not path.endswith(":app")}
+    if tokens and tokens[0] in functions:
+        app[tokens[0]].help = None
 
 
 def _check_text(tokens: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ People get text; with `--json` stdout holds one JSON object and nothing else. Kn
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +30,11 @@ Home = Annotated[
 Yes = Annotated[bool, Parameter(name="--yes", negative="", show_default=False, help="Do not ask.")]
 
 INTERRUPTED = 130
+# A table in a file or a pipe has no window to fit into.
+WIDTH_WITHOUT_TERMINAL = 120
+# What a person typed or a model said must not move the cursor or colour the terminal.
+_CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], "\N{REPLACEMENT CHARACTER}")
+_CONTROL |= {ord(white): white for white in "\n\t"}
 
 
 class Output:
@@ -43,12 +49,19 @@ class Output:
         if not self.as_json:
             from rich.console import Console
 
-            Console(highlight=False, soft_wrap=True).print(*renderables)
+            fits = sys.stdout.isatty() or "COLUMNS" in os.environ
+            width = None if fits else WIDTH_WITHOUT_TERMINAL
+            Console(highlight=False, soft_wrap=True, width=width).print(*renderables)
 
     def text(self, text: str) -> None:
-        """Text for people exactly as it is, without markup: what somebody said may hold brackets."""
+        """Text for people at once and as it is, without markup: what somebody said may hold brackets."""
         if not self.as_json:
-            sys.stdout.write(f"{text}\n")
+            sys.stdout.write(f"{printable(text)}\n")
+            sys.stdout.flush()
+
+    def complain(self, error: SensoriumError) -> None:
+        """An error after which the command goes on: one line on stderr, also with --json."""
+        _write_error(error)
 
     def result(self, value: Mapping[str, Any]) -> None:
         """The object for --json; msgspec structs may be inside. The last call counts."""
@@ -75,7 +88,7 @@ def run(command: str, as_json: bool) -> Iterator[Output]:
 
 def show_error(error: SensoriumError, as_json: bool) -> int:
     """One line on stderr, with --json the object on stdout too; gives the exit code."""
-    sys.stderr.write(f"sensorium: {' '.join(error.one_line().split())}\n")
+    _write_error(error)
     if as_json:
         _write_json({"error": {"code": error.code, "message": error.message, "remedy": error.remedy}})
     return error.exit_code
@@ -91,6 +104,15 @@ def confirm(question: str, yes: bool) -> None:
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise BadInput("nothing was changed")
+
+
+def printable(text: str) -> str:
+    """The text with control characters other than line ends and tabs replaced."""
+    return text.translate(_CONTROL)
+
+
+def _write_error(error: SensoriumError) -> None:
+    sys.stderr.write(f"sensorium: {printable(' '.join(error.one_line().split()))}\n")
 
 
 def _write_json(value: Mapping[str, Any]) -> None:

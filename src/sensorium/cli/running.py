@@ -1,12 +1,15 @@
-"""Running the house from a command: the event loop, progress on stderr, one line per turn for people."""
+"""Running the house from a command: the event loop, progress on stderr, WAV files in and out.
+
+Knows no command; what a turn looks like to people is the same in all of them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,8 +17,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from sensorium.audio import Sound, read_wav, to_int16, write_wav
-from sensorium.errors import from_wire
+from sensorium.config import Config
+from sensorium.errors import BadInput, from_wire
+from sensorium.front.house import House
 from sensorium.front.report import TurnReport
+from sensorium.store import personas, rooms
+from sensorium.store.database import Database
+from sensorium.store.store import Store
 
 T = TypeVar("T")
 
@@ -31,10 +39,38 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
         return runner.run(main)
 
 
+@asynccontextmanager
+async def opened(house: House, *, quiet: bool, warm: tuple[str, ...] = ()) -> AsyncIterator[House]:
+    """The house open and its personas' prompts in memory (`warm`: only of these), with progress."""
+    async with AsyncExitStack() as stack:
+        with progress("starting the model", quiet=quiet):
+            await stack.enter_async_context(house)
+        with progress("the personas read their prompts", quiet=quiet):
+            await house.warm(*warm)
+        yield house
+
+
+def seated(config: Config, room: str, name: str) -> str:
+    """The id of the persona called `name` in `room` (else the configured one); asked before any model is
+    loaded. Raises NotFound with the nearest, BadInput when it is somewhere else."""
+    with Store.open(config.store_path) as store:
+        return store.read(_seated, room or config.room, name).result()
+
+
+def _seated(db: Database, room_name: str, name: str) -> str:
+    room = rooms.get(db, room_name)
+    persona = personas.get(db, name)
+    if persona.id not in (p.id for p in room.personas):
+        raise BadInput(
+            f"{persona.id} is not in {room.id}", remedy=f"sensorium room join {room.id} {persona.id}"
+        )
+    return persona.id
+
+
 @contextmanager
 def progress(what: str, *, quiet: bool) -> Iterator[None]:
-    """Says on stderr what is under way, and how long it took when it is done."""
-    if quiet:
+    """Says on the terminal what is under way, and how long it took when it is done."""
+    if quiet or not sys.stderr.isatty():
         yield
         return
     sys.stderr.write(f"{what} ... ")
@@ -55,11 +91,31 @@ def read_pcm(path: Path) -> tuple[bytes, int]:
 
 
 def write_reply(path: Path, report: TurnReport) -> str:
-    """The reply's WAV; "" when nothing was said aloud."""
+    """The reply's WAV; "" when nothing was said aloud. Raises BadInput when the disk refuses."""
     if not report.pcm:
         return ""
     write_wav(path, np.frombuffer(report.pcm, dtype="<i2").astype(np.int16), report.sample_rate_hz)
     return str(path)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Inside, what the file system refuses becomes BadInput."""
+    try:
+        yield
+    except OSError as e:
+        raise BadInput(
+            f"{path} cannot be written: {e.strerror}", remedy="free some space or choose another --out"
+        ) from e
+
+
+def totals(stats: dict[str, Any]) -> dict[str, Any]:
+    """What stands beside the turns in the JSON of demo, ask and chat."""
+    return {
+        "personas": stats["personas"],
+        "rss_mb": stats["memory"]["total"],
+        "composition_cache_hit_rate": stats["composition_cache"]["hit_rate"],
+    }
 
 
 def raise_failed(report: TurnReport) -> None:

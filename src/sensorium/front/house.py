@@ -130,9 +130,9 @@ class House:
         await self.room.leave(name)
         self._members_changed()
 
-    async def warm(self) -> None:
-        """Brings every persona's stable prompt into memory; returns when that is done."""
-        self._settler.want(p.id for p in self.room.personas)
+    async def warm(self, *persona_ids: str) -> None:
+        """Brings stable prompts into memory, all when none is named; returns when that is done."""
+        self._settler.want(persona_ids or [p.id for p in self.room.personas])
         await self._settler.idle()
 
     async def settled(self) -> None:

@@ -241,12 +241,37 @@ def test_an_empty_prompt_is_refused() -> None:
         engine.scheduler.submit(Request(1, "maya", engine.prompt("maya")._replace(ids=()), 8))
 
 
-def test_a_turn_waits_until_there_is_room() -> None:
+def test_a_turn_waits_until_there_is_room_for_all_that_it_may_say() -> None:
     engine, backend = timed(cells=1000)
-    first, second = (engine.ask(p, new="x" * 600, shared=p, max_tokens=20) for p in ("maya", "leo"))
+    turns = [
+        engine.ask(p, new="x" * 300, shared=p, sampling=literal("y" * 300), max_tokens=300)
+        for p in ("maya", "leo")
+    ]
     engine.run()
-    assert isinstance(engine.ended[first], Finished) and isinstance(engine.ended[second], Finished)
-    assert backend.num_cells_used <= 1000
+    assert all(isinstance(engine.ended[t], Finished) for t in turns)
+    assert max(len(spans) for spans, _ in backend.batches) == 1
+
+
+def test_who_waits_for_room_is_let_in_by_urgency() -> None:
+    engine, _ = timed(cells=1000)
+    running = engine.ask("maya", new="x" * 600, max_tokens=20)
+    engine.step()
+    settle = engine.settle("leo", ["x" * 600])
+    engine.step()
+    turn = engine.ask("ines", new="x" * 600, max_tokens=20)
+    engine.run()
+    assert list(engine.ended) == [running, turn, settle]
+
+
+def test_a_prompt_without_a_volatile_tier_may_be_asked_again() -> None:
+    """Its whole length is parked; still the last token is decoded, because its logits begin the reply."""
+    engine, _ = timed()
+    said = engine.reply("maya", ["hello"], "")
+    assert (
+        engine.reply("maya", ["hello"], "")
+        == said
+        == Engine(FakeBackend(SPECIALS)).reply("maya", ["hello"], "")
+    )
 
 
 def test_more_personas_than_fit_still_answer_correctly() -> None:

@@ -43,7 +43,7 @@ class Steps(NamedTuple):
 
 
 small = st.integers(0, 3)
-asks = st.builds(Ask, small, st.integers(0, 4), st.sampled_from(["?", "hello", "x" * 30]), small,
+asks = st.builds(Ask, small, st.integers(0, 4), st.sampled_from(["?", "hello", "x" * 30, ""]), small,
                  st.integers(1, 12), st.integers(0, 2))  # fmt: skip
 actions = st.one_of(
     asks, asks, st.builds(Settle, small, st.integers(0, 4), small), st.builds(Cancel, st.integers(0, 20)),

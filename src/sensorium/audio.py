@@ -190,6 +190,10 @@ def _to_float(data: bytes, form: _Format) -> NDArray[np.float32]:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        # The rename below would put a file in the place of /dev/null.
+        raise BadInput(f"{path} is a folder or a device, not a file", remedy="name a .wav file")
     part = ""
     try:
         handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)

@@ -189,5 +189,20 @@ def test_a_refusing_disk_leaves_the_old_file(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["a.wav"]
 
 
+def test_a_device_is_not_replaced_and_a_link_is_followed(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(BadInput, match="not a file"):
+        write_wav(pipe, TONE, RATE)
+    assert pipe.is_fifo()
+
+    target, link = tmp_path / "target.wav", tmp_path / "link.wav"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    write_wav(link, TONE, RATE)
+    assert link.is_symlink()
+    assert len(read_wav(target).samples) == len(TONE)
+
+
 def test_to_int16_clips():
     assert to_int16(np.array([2.0, -2.0, 0.5], np.float32)).tolist() == [32767, -32767, 16384]

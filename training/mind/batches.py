@@ -42,7 +42,7 @@ class Diet:
         draw = rng.random()
         if progress < self.easy_until:
             return 5 if draw < 0.7 else 12
-        return 10 if draw < 0.5 else 28 if draw < 0.92 else 70
+        return 6 if draw < 0.6 else 24 if draw < 0.93 else 70
 
 
 def repeated_strings(rng: random.Random) -> Page:

@@ -1,7 +1,8 @@
 # ruff: noqa: SIM905
 """A play as tokens, exactly as sensorium.prompting composes it (a test holds the two together).
 
-Each id has a weight class: 0 not learnt, 1 an own answer, 2 learnt a little. Knows nothing of models.
+Each id has a weight class: 0 not learnt, 1 an own answer, 2 learnt a little, 3 the answer to the newest
+message. Knows nothing of models.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from training.mind.play import SILENCE, Play
 from training.mind.scene import Line
 from training.mind.vocabulary import BEGIN, END, SAYS, SELF, SILENT, SPECIAL_ID, encode
 
-ANSWER, LIGHT = 1, 2
+ANSWER, LIGHT, LAST_ANSWER = 1, 2, 3
 # The first is the bundle's own; the others keep the model from hanging on its wording.
 RULES = (
     "you are one voice in a room . answer when you are asked . be silent when another is asked .",
@@ -97,7 +98,7 @@ def render(play: Play, *, rules: str = RULES[0], recipe: str = RECIPES[0], with_
     page.line(Line(newest.kind, newest.speaker, newest.text))
     page.add([SELF])
     if with_reply:
-        page.add([*reply_ids(newest.reply), END], ANSWER)
+        page.add([*reply_ids(newest.reply), END], LAST_ANSWER)
     return page
 
 

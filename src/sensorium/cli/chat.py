@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Annotated
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from sensorium.cli.output import Home, Json, Output, run
-from sensorium.cli.running import cost, progress, run_async, said
+from sensorium.cli.running import cost, opened, run_async, said, seated, totals
 from sensorium.config import Config
-from sensorium.errors import BadInput
+from sensorium.errors import BadInput, NotFound
 from sensorium.front.house import House
+from sensorium.front.report import TurnReport
 
 _HELP = "Say a name to address somebody (maya what do you like). /who lists them, /quit or Ctrl-D ends."
+_COMMANDS = ("/who", "/help", "/quit")
+# Longer than any message that is let in; the rest of such a line would be the next one.
+_MAX_LINE_BYTES = 1_000_000
 
 
 def chat(
@@ -33,53 +40,87 @@ def chat(
     Example: echo "maya what do you like" | sensorium chat
     """
     with run("chat", json) as output:
-        turns = run_async(_talk(Config.load(home), room, persona, output))
-        output.result({"turns": turns})
+        config = Config.load(home)
+        to = seated(config, room, persona) if persona else ""
+        output.result(run_async(_talk(config, room, to, output)))
 
 
-async def _talk(config: Config, room: str, persona: str, output: Output) -> list[dict[str, object]]:
+async def _talk(config: Config, room: str, to: str, output: Output) -> dict[str, Any]:
     turns: list[dict[str, object]] = []
     at_terminal = sys.stdin.isatty()
-    async with House(config, room=room, hears=False, speaks=False) as house:
-        to = house.room.persona(persona).id if persona else ""
-        with progress("the personas read their prompts", quiet=output.as_json):
-            await house.warm()
+    house = House(config, room=room, hears=False, speaks=False)
+    async with opened(house, quiet=output.as_json):
         if at_terminal:
-            output.text(f"In {house.room.room.name}: {', '.join(p.name for p in house.room.personas)}.")
-            output.text(_HELP)
-        while (line := await asyncio.to_thread(_read_line, at_terminal)) is not None:
+            output.text(f"In {house.room.room.name}: {_who(house)}.\n{_HELP}")
+        async for line in typed_lines(sys.stdin.fileno(), prompt="> " if at_terminal else ""):
             words = line.strip()
-            if words in ("/quit", "/exit"):
+            if words and not at_terminal:
+                output.text(f"{config.person}: {words}")
+            if words == "/quit":
                 break
-            if words in ("/who", "/help"):
-                output.text(f"{', '.join(p.name for p in house.room.personas)}\n{_HELP}")
-            elif words:
-                turns += await _turn(house, words, to, output)
-    return turns
+            try:
+                if words.startswith("/"):
+                    _obey(words, house, output)
+                elif words:
+                    turns += await _turn(house, words, to, output)
+            except BadInput as e:
+                output.complain(e)
+        return {"turns": turns, **totals(await house.stats())}
+
+
+def _obey(command: str, house: House, output: Output) -> None:
+    if command not in _COMMANDS:
+        raise NotFound.named("command", command, _COMMANDS)
+    output.text(f"{_who(house)}\n{_HELP}")
+
+
+def _who(house: House) -> str:
+    return ", ".join(p.name for p in house.room.personas)
 
 
 async def _turn(house: House, words: str, to: str, output: Output) -> list[dict[str, object]]:
-    try:
-        report = await house.turn_text(words, to=to)
-    except BadInput as e:
-        output.text(f"  ({e.one_line()})")
-        return []
-    turns = [report.row()]
-    while True:
-        if not report.persona:
-            output.text("  (nobody felt addressed; say a name)")
-        else:
-            output.text(f"{report.persona}: {said(report)}   [{cost(report)}]")
-        followed = await house.follow_up()
-        if followed is None:
-            return turns
-        report = followed
+    """The answer, and those of personas who were called in it."""
+    turns: list[dict[str, object]] = []
+    report: TurnReport | None = await house.turn_text(words, to=to)
+    while report is not None:
         turns.append(report.row())
+        if report.persona or report.error:
+            output.text(f"{report.persona or 'nobody'}: {said(report)}   [{cost(report)}]")
+        else:
+            output.text("  (nobody felt addressed; say a name)")
+        report = await house.follow_up()
+    return turns
 
 
-def _read_line(at_terminal: bool) -> str | None:
-    if at_terminal:
-        sys.stderr.write("> ")
+async def typed_lines(fd: int, *, prompt: str = "") -> AsyncIterator[str]:
+    """The lines of a terminal, pipe or file until it ends; `prompt` is shown before each on stderr.
+
+    A thread reads, one line ahead; it is abandoned when nobody listens any more, for a read from a terminal
+    cannot be interrupted. It shares nothing with `sys.stdin`, whose lock would then hang the process's end.
+    """
+    loop = asyncio.get_running_loop()
+    lines: asyncio.Queue[str | None] = asyncio.Queue()
+    wanted = threading.Semaphore(0)
+
+    def tell(line: str | None) -> None:
+        wanted.acquire()
+        with suppress(RuntimeError):  # the loop is closed, nobody listens
+            loop.call_soon_threadsafe(lines.put_nowait, line)
+
+    threading.Thread(target=_read_lines, args=(fd, tell), name="typed-lines", daemon=True).start()
+    while True:
+        sys.stderr.write(prompt)
         sys.stderr.flush()
-    line = sys.stdin.readline()
-    return line or None
+        wanted.release()
+        if (line := await lines.get()) is None:
+            sys.stderr.write("\n" if prompt else "")
+            return
+        yield line
+
+
+def _read_lines(fd: int, tell: Callable[[str | None], None]) -> None:
+    # An OSError: the terminal was closed, which ends the conversation like Ctrl-D.
+    with suppress(OSError), open(fd, "rb", closefd=False) as typed:
+        while line := typed.readline(_MAX_LINE_BYTES):
+            tell(line.decode(errors="replace"))
+    tell(None)

@@ -89,10 +89,9 @@ async def _evening(config: Config, num_personas: int, out: Path, output: Output,
         for number, line in enumerate(evening.lines(num_personas), 1):
             turn = await _turn(house, line, number, out, output, fast=fast)
             played.append(turn)
-            if not fast:
-                await asyncio.sleep(evening.reply_seconds(turn.report))
-            # A reply takes seconds to listen to; without them the background would have no time.
-            await house.settled()
+            # While a reply is listened to the house reads ahead; without that time it must be waited for.
+            await (house.settled() if fast else asyncio.sleep(evening.reply_seconds(turn.report)))
+        await house.settled()
         return Evening(played, await house.stats(), house.trace.stages())
 
 
@@ -102,7 +101,7 @@ async def _turn(house: House, line: Line, number: int, out: Path, output: Output
     pcm, rate_hz = await asyncio.to_thread(line.question)
     sound = at_once(pcm, rate_hz) if fast else in_real_time(pcm, rate_hz, house.clock)
     output.text(f"\n{PERSON}: {line.words}")
-    report = await house.turn_voice(sound, rate_hz, Recording(), person=PERSON, hands_free=True)
+    report = await house.turn_voice(sound, rate_hz, Recording(), hands_free=True)
     path = out / f"{number:02d}-{report.persona or 'nobody'}.wav"
     wav = await asyncio.to_thread(write_reply, path, report)
     turn = evening.played(line, report, wav, house.room.personas)
@@ -167,7 +166,9 @@ def _show(output: Output, result: Evening, out: Path) -> None:
     table = Table(title="turns against their budgets", title_justify="left")
     table.add_column("persona")
     table.add_column("answer\nread from")
-    for title, limit in zip(("ear ms", "mouth ms", "voice to\nvoice ms", "tokens"), BUDGETS.values(), strict=True):
+    for title, limit in zip(
+        ("ear ms", "mouth ms", "voice to\nvoice ms", "tokens"), BUDGETS.values(), strict=True
+    ):
         table.add_column(f"{title}\n<= {limit:g}", justify="right", vertical="bottom")
     for turn in result.played:
         table.add_row(*_cells(turn))
@@ -184,7 +185,7 @@ def _cells(turn: Played) -> list[str]:
     measured, within = turn.measured(), turn.within_budget()
     who = turn.report.persona or "nobody"
     mark = "" if turn.went_right else f" [red](not {turn.line.persona})[/]"
-    proven = "[green]ok[/]" if turn.proven else "[yellow]?[/]"
+    proven = "[green]ok[/]" if turn.proven else "[yellow]not proven[/]"
     cells = [who + mark, f"{turn.line.tier} {proven}"]
     for name in BUDGETS:
         style = "green" if within.get(name, True) else "bold red"

@@ -33,7 +33,7 @@ class Finding(NamedTuple):
 
 
 def examine(config: Config) -> list[Finding]:
-    """Looks at everything once. Starts no worker and changes nothing."""
+    """Looks at everything once. Starts no worker; opens the store as every command does."""
     home = Path(config.home)
     return [
         Finding("python", "ok", f"{platform.python_version()} at {sys.executable}"),
@@ -83,11 +83,11 @@ def _extra(module: str, what: str, extra: str) -> Finding:
 
 
 def _home(home: Path) -> Finding:
-    existing = home
-    while not existing.exists():
+    existing = home.absolute()
+    while not os.path.lexists(existing):
         existing = existing.parent
     free_gb = shutil.disk_usage(existing).free / 1e9
-    if not os.access(existing, os.W_OK):
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         return Finding("home", "missing", f"{home} cannot be written", "set SENSORIUM_HOME to another folder")
     if free_gb < 0.5:
         return Finding("home", "missing", f"{home}: only {free_gb:.1f} GB free", "free some disk space")
@@ -95,7 +95,7 @@ def _home(home: Path) -> Finding:
 
 
 def _store(path: Path) -> Finding:
-    if not path.exists():
+    if not os.path.lexists(path):
         return Finding("store", "ok", f"{path} will be made at first use")
     try:
         Store.open(path).close()
@@ -106,10 +106,10 @@ def _store(path: Path) -> Finding:
 
 def _machine() -> Finding:
     memory_gb = psutil.virtual_memory().total / 1e9
-    state = "ok" if memory_gb >= 2 else "missing"
-    return Finding(
-        "machine", state, f"{os.cpu_count()} cores, {memory_gb:.0f} GB memory, {platform.machine()}"
-    )
+    detail = f"{os.cpu_count()} cores, {memory_gb:.0f} GB memory, {platform.machine()}"
+    if memory_gb < 2:
+        return Finding("machine", "missing", detail, "2 GB memory are needed")
+    return Finding("machine", "ok", detail)
 
 
 def _gpu() -> Finding:
@@ -117,8 +117,9 @@ def _gpu() -> Finding:
     if tool is None:
         return Finding("gpu", "optional", "none found; everything runs on the CPU")
     query = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"]
-    result = subprocess.run(query, capture_output=True, text=True, timeout=10)
-    if result.returncode != 0:
+    try:
+        result = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
         return Finding("gpu", "optional", "nvidia-smi does not answer; everything runs on the CPU")
     return Finding("gpu", "ok", result.stdout.strip().replace("\n", "; "))
 

@@ -60,15 +60,20 @@ def _tier_table(explanation: Explanation) -> Table:
     before = (
         f" against turn {explanation.previous_turn_id}" if explanation.previous_turn_id is not None else ""
     )
-    table = Table(title=f"{explanation.persona_id}: turn {explanation.turn_id}{before}", title_justify="left")
+    table = _compact(f"{explanation.persona_id}: turn {explanation.turn_id}{before}")
     for name in ("tier", "change", "written by"):
         table.add_column(name)
-    for name in ("first difference", "bytes", "tokens", "processed"):
+    for name in ("from byte", "bytes", "tokens", "processed"):
         table.add_column(name, justify="right")
-    table.add_column("sha256")
+    table.add_column("sha256", overflow="fold")
     for row in explanation.tiers:
         table.add_row(*_tier_cells(row))
     return table
+
+
+def _compact(title: str) -> Table:
+    """Without frames: all columns must fit beside one another in a window of 80."""
+    return Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
 
 
 def _tier_cells(row: TierRow) -> tuple[str | Text, ...]:
@@ -79,16 +84,16 @@ def _tier_cells(row: TierRow) -> tuple[str | Text, ...]:
         row.tier,
         Text(row.change, style=style),
         row.written_by or "",
-        "" if row.first_difference is None else f"byte {row.first_difference:,}",
+        "" if row.first_difference is None else f"{row.first_difference:,}",
         f"{row.num_bytes:,}",
         _count(row.tokens),
         _count(row.processed_tokens),
-        row.sha256[:12],
+        row.sha256[:8],
     )
 
 
 def _source_table(explanation: Explanation) -> Table:
-    table = Table(title="by source", title_justify="left")
+    table = _compact("by source")
     for name in ("source", "tier"):
         table.add_column(name)
     for name in ("blocks", "tokens", "processed"):

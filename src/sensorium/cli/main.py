@@ -35,7 +35,7 @@ app = App(
     version=__version__,
     help="AI personas that see, hear and speak with people in one room, in real time, on one machine.\n\n"
     "Start with: sensorium demo --out out",
-    help_format="plaintext",
+    help_format="markdown",
     suppress_keyboard_interrupt=False,
 )
 for _name, _path, _help in COMMANDS:
@@ -77,7 +77,7 @@ def _mend_streams() -> None:
         except OSError:
             # The lowest free descriptor: exactly this one, as those below are open by now.
             os.open(os.devnull, os.O_RDWR)
-            setattr(sys, name, open(fd, mode, encoding="utf-8", closefd=False))
+            setattr(sys, name, os.fdopen(fd, mode, encoding="utf-8", closefd=False))
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

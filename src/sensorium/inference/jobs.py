@@ -38,8 +38,11 @@ class Request(NamedTuple):
 
 
 class Began(NamedTuple):
+    """The prompt is in memory. `block_tokens` as in `TokenizedPrompt`."""
+
     turn_id: int
     usage: Usage
+    block_tokens: tuple[int, ...] = ()
 
 
 class Said(NamedTuple):

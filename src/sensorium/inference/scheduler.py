@@ -14,7 +14,8 @@ from sensorium.clock import Clock
 from sensorium.errors import BadInput, ContextFull, SensoriumError
 from sensorium.inference.adapters import Adapters
 from sensorium.inference.admission import Admission
-from sensorium.inference.backend import Backend, Span
+from sensorium.inference.backend import Backend
+from sensorium.inference.batch import Slice, decode_slice, prefill_slice
 from sensorium.inference.jobs import Began, Event, Failed, Finished, Job, Request, Said, Settled, Urgency
 from sensorium.inference.pace import TILE_TOKENS, Pace
 from sensorium.inference.prefix_cache import AdapterKey, PrefixCache
@@ -35,14 +36,6 @@ class Limits(NamedTuple):
     urgent_ms: float = 200.0
     min_chunk_tokens: int = 8
     max_skips: int = 4
-
-
-class Slice(NamedTuple):
-    """What one job contributes to a batch: the next `num_tokens` of its prompt, or its pending token."""
-
-    job: Job
-    num_tokens: int
-    span: Span
 
 
 class Scheduler:
@@ -115,11 +108,14 @@ class Scheduler:
                 neighbour.urgency = min(neighbour.urgency, job.urgency)
                 continue
             try:
-                if not self._admission.start(job, self._active, self._clock.now_s()):
-                    break
+                while not (started := self._admission.start(job, self._active, self._clock.now_s())):
+                    if not self._give_way(job):
+                        break
             except SensoriumError as e:
                 self._fail(job, e)
                 continue
+            if not started:
+                break
             self._waiting.remove(job)
             self._active.append(job)
             if not job.settles:
@@ -127,9 +123,16 @@ class Scheduler:
             elif not job.num_prompt_left:
                 self._end(job, "end")
 
+    def _give_way(self, to: Job) -> bool:
+        """Ends the youngest settling job that is less urgent; what it has parked stays."""
+        settling = [j for j in self._active if j.settles and j.urgency > to.urgency]
+        if settling:
+            self._end(settling[-1], "cancelled")
+        return bool(settling)
+
     def _schedule(self) -> list[Slice]:
         group = self._next_group()
-        decodes = [_decode_slice(j) for j in group if j.pending is not None]
+        decodes = [decode_slice(j) for j in group if j.pending is not None]
         prefills = sorted((j for j in group if j.pending is None), key=lambda j: j.urgency)
         batch = decodes + self._prefill_slices(prefills, len(decodes))
         num_tokens = sum(s.num_tokens for s in batch)
@@ -174,7 +177,7 @@ class Scheduler:
         for job in jobs:
             num_tokens = min(left, job.next_stop() - job.num_computed)
             if num_tokens > 0:
-                slices.append(_prefill_slice(job, num_tokens))
+                slices.append(prefill_slice(job, num_tokens))
                 left -= num_tokens
         return slices
 
@@ -225,7 +228,7 @@ class Scheduler:
     def _draw(self, job: Job) -> None:
         assert job.sequence is not None and job.sampler is not None
         if not job.first_token_s:
-            self._events.append(Began(job.turn_id, job.usage()))
+            self._events.append(Began(job.turn_id, job.usage(), job.prompt.block_tokens))
         token = self._backend.sample(job.sequence, job.sampler)
         job.first_token_s = job.first_token_s or self._clock.now_s()
         if token in self._backend.info.end_tokens:
@@ -277,16 +280,3 @@ class Scheduler:
             self.sequences.drop(job.sequence)
         if job.sampler is not None:
             job.sampler.close()
-
-
-def _decode_slice(job: Job) -> Slice:
-    assert job.sequence is not None and job.pending is not None
-    return Slice(job, 1, Span(job.sequence, job.num_computed, (job.pending,), True))
-
-
-def _prefill_slice(job: Job, num_tokens: int) -> Slice:
-    assert job.sequence is not None
-    end = job.num_computed + num_tokens
-    tokens = job.prompt.ids[job.num_computed : end]
-    wants_logits = not job.settles and end == job.num_prompt
-    return Slice(job, num_tokens, Span(job.sequence, job.num_computed, tokens, wants_logits))

@@ -37,7 +37,7 @@ class TokenizedPrompt(NamedTuple):
     """`ids` of the whole prompt and a mark at the end of every stable block, shortest first.
 
     `shared`, `persona` and `history` are the tier ends in tokens: shared invariant, persona invariant, and
-    all that is stable. Equal ends mean that a tier is empty.
+    all that is stable. Equal ends mean that a tier is empty. `block_tokens` counts each block of the prompt.
     """
 
     ids: Sequence[int]
@@ -45,6 +45,7 @@ class TokenizedPrompt(NamedTuple):
     shared: int
     persona: int
     history: int
+    block_tokens: tuple[int, ...] = ()
 
     @property
     def tier_ends(self) -> tuple[int, ...]:
@@ -68,11 +69,13 @@ class Tokenizer:
         ids = array("i")
         digest = hashlib.blake2b(digest_size=16)
         marks: list[Mark] = []
+        block_tokens: list[int] = []
         shared = persona = 0
         for block in prompt.blocks:
             start = len(ids)
             for part in block.parts:
                 ids.extend(self._part(part))
+            block_tokens.append(len(ids) - start)
             if block.tier is Tier.VOLATILE:
                 continue
             digest.update(ids[start:].tobytes())
@@ -81,7 +84,7 @@ class Tokenizer:
                 persona = len(ids)
                 shared = len(ids) if block.scope is Scope.SHARED else shared
         history = marks[-1].num_tokens if marks else 0
-        return TokenizedPrompt(ids, tuple(marks), shared, persona, history)
+        return TokenizedPrompt(ids, tuple(marks), shared, persona, history, tuple(block_tokens))
 
     def _part(self, part: Part) -> array[int]:
         known = self._parts.get(part)

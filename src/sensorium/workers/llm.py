@@ -136,8 +136,8 @@ class LlmWorker:
         match event:
             case jobs.Said(turn_id, text, special):
                 self._front.send(Said(turn_id, text, special))
-            case jobs.Began(turn_id, usage):
-                self._front.send(Began(turn_id, usage))
+            case jobs.Began(turn_id, usage, block_tokens):
+                self._front.send(Began(turn_id, usage, block_tokens))
             case jobs.Finished(turn_id, reason, usage, stages):
                 self._front.send(Finished(turn_id, reason, usage, stages))
             case jobs.Settled(settle_id, persona_id, processed_tokens):

@@ -30,7 +30,7 @@ def test_the_table_shows_every_tier_and_the_verdict() -> None:
         "memories",
     ):
         assert word in shown
-    assert told.tiers[0].sha256[:12] in shown
+    assert told.tiers[0].sha256[:8] in shown
     assert " ".join(told.verdict.split()) in " ".join(shown.split())
 
 

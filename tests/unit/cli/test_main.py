@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +107,43 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: object) -> None:
     assert child.stderr.read() == ""
     child.stderr.close()
     assert child.wait() in (0, 1)
+
+
+@pytest.mark.parametrize("command", [name for name, path, _ in COMMANDS if not path.endswith(":app")])
+def test_the_help_of_a_command_teaches_with_an_example(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    code, out, _ = _run(capsys, command, "--help")
+    assert code == 0
+    assert "Example: " in out and "sensorium" in out.partition("Example: ")[2]
+
+
+@pytest.mark.parametrize(("fd", "closed"), [(0, "<&-"), (1, ">&-"), (2, "2>&-")])
+def test_a_closed_stream_is_opened_before_anything_else_can_take_its_number(fd: int, closed: str) -> None:
+    code = f"""
+import os
+from sensorium.cli import main
+main._mend_streams()
+reading, writing = os.pipe()
+assert min(reading, writing) > 2
+assert not sys.stdin.isatty() or {fd} != 0
+print("shown")
+sys.exit(7)
+"""
+    command = [sys.executable, "-c", f"import sys\n{code}"]
+    child = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *command], capture_output=True, text=True, check=False
+    )
+    assert child.returncode == 7, child.stderr
+    assert child.stdout == ("" if fd == 1 else "shown\n")
+
+
+def test_a_letter_that_the_terminal_cannot_show_is_no_end(tmp_path: Path) -> None:
+    child = subprocess.run(
+        [sys.executable, "-m", "sensorium", "explain", "zoë", "--home", str(tmp_path)],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        check=False,
+    )
+    assert child.returncode == 2
+    assert child.stderr.startswith(b"sensorium: no persona called 'zo?'")

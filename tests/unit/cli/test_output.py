@@ -6,6 +6,7 @@ import io
 import json
 
 import pytest
+from rich.rule import Rule
 
 from sensorium.cli.output import confirm, run
 from sensorium.errors import BadInput, StoreError, WorkerDied
@@ -18,6 +19,36 @@ def test_people_get_text_and_no_json(capsys: pytest.CaptureFixture[str]) -> None
         output.say("[bold]and[/bold] markup")
         output.result({"not": "shown"})
     assert capsys.readouterr().out == "with [brackets]\nand markup\n"
+
+
+def test_what_was_said_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    with run("test", as_json=False) as output:
+        output.text("a\x1b[2Jb\x07c\x9bd\te\nf é")
+    assert capsys.readouterr().out == "a�[2Jb�c�d\te\nf é\n"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_complaint_is_one_line_on_stderr_and_the_command_goes_on(
+    capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    with run("test", as_json) as output:
+        output.complain(BadInput("too\nlong\x1b[m"))
+        output.result({"went": "on"})
+    captured = capsys.readouterr()
+    assert captured.err == "sensorium: too long�[m\n"
+    assert captured.out == ('{"went":"on"}\n' if as_json else "")
+
+
+def test_a_table_in_a_pipe_has_room(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for columns, width in ((None, 120), ("60", 60)):
+        monkeypatch.delenv("COLUMNS", raising=False)
+        if columns:
+            monkeypatch.setenv("COLUMNS", columns)
+        with run("test", as_json=False) as output:
+            output.say(Rule())
+        assert len(capsys.readouterr().out.rstrip("\n")) == width
 
 
 def test_programs_get_one_object_and_no_text(capsys: pytest.CaptureFixture[str]) -> None:

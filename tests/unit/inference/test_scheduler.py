@@ -263,6 +263,17 @@ def test_who_waits_for_room_is_let_in_by_urgency() -> None:
     assert list(engine.ended) == [running, turn, settle]
 
 
+def test_settling_gives_its_room_to_a_turn() -> None:
+    engine, _ = timed(cells=1000)
+    settle = engine.settle("leo", ["x" * 600])
+    engine.step()
+    turn = engine.ask("ines", new="x" * 600, max_tokens=20)
+    engine.step()
+    assert isinstance(engine.ended[settle], Settled) and turn not in engine.ended
+    engine.run()
+    assert isinstance(engine.ended[turn], Finished)
+
+
 def test_a_prompt_without_a_volatile_tier_may_be_asked_again() -> None:
     """Its whole length is parked; still the last token is decoded, because its logits begin the reply."""
     engine, _ = timed()

@@ -29,6 +29,7 @@ def test_tier_ends_and_marks_are_where_blocks_end() -> None:
     assert (tokens.shared, tokens.persona, tokens.history, len(tokens.ids)) == (6, 11, 23, 31)
     assert [m.num_tokens for m in tokens.marks] == [6, 11, 17, 23]
     assert tokens.tier_ends == (6, 11, 23)
+    assert tokens.block_tokens == (6, 5, 6, 6, 8)
 
 
 def test_absent_tiers_end_where_the_one_before_ends() -> None:

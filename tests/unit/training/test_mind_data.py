@@ -10,7 +10,7 @@ from training.mind import vocabulary
 from training.mind.exam import SKILLS, draw_exam
 from training.mind.now import time_words
 from training.mind.play import SILENCE, draw_play
-from training.mind.render import ANSWER, render
+from training.mind.render import LAST_ANSWER, render
 from training.mind.view import as_view, prompt_format
 from training.world import SPLITS, Split
 
@@ -78,7 +78,7 @@ def test_weight_classes_mark_the_answer_and_nothing_of_others() -> None:
     play = draw_play(random.Random(2), "train", max_lines=1, skill="own_fact")
     page = render(play)
     start = len(render(play, with_reply=False).ids)
-    assert set(page.classes[start:]) == {ANSWER}
+    assert set(page.classes[start:]) == {LAST_ANSWER}
     assert page.ids[-1] == vocabulary.END
 
 

@@ -98,6 +98,8 @@ def turn(front: Front, record: Generate) -> tuple[str, Finished]:
     finished = messages[-1]
     assert isinstance(finished, Finished)
     assert isinstance(messages[0], Began)
+    assert sum(messages[0].block_tokens) == messages[0].usage.prompt_tokens
+    assert len(messages[0].block_tokens) == len(record.prompt.blocks)
     assert all(isinstance(m, Said) for m in messages[1:-1])
     return "".join(m.text for m in messages if isinstance(m, Said)), finished
 

@@ -1,5 +1,6 @@
 .PHONY: help setup demo test bench lint clean
 PY := .venv/bin/python
+OUT ?= out
 # Several libraries start a thread pool each; on small machines they fight.
 export OMP_NUM_THREADS ?= 2
 
@@ -14,7 +15,7 @@ setup:
 
 demo:
 	@python3 scripts/setup.py run
-	$(PY) -m sensorium demo --out out
+	$(PY) -m sensorium demo --out $(OUT)
 
 test:
 	@python3 scripts/setup.py test

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.mind.play import draw_play
+from training.mind.play import draw_more, draw_play
 from training.mind.render import ANSWER, Page, render_varied
 from training.mind.vocabulary import BEGIN, END, FIRST_BYTE, FIRST_WORD, PAD, SIZE
 
@@ -31,8 +31,9 @@ class Diet:
     pool_batches: int = 16
     max_tokens: int = 1_024
     repeats_start: float = 0.5
-    repeats_end: float = 0.04
+    repeats_end: float = 0.07
     easy_until: float = 0.12
+    more_share: float = 0.75
 
     def repeats(self, progress: float) -> float:
         left = max(0.0, 1.0 - progress / self.easy_until)
@@ -68,7 +69,10 @@ def draw_page(rng: random.Random, diet: Diet, progress: float) -> Page:
         return repeated_strings(rng)
     while True:
         max_lines = diet.max_lines(progress, rng)
-        page = render_varied(draw_play(rng, "train", max_lines=max_lines), rng)
+        play = draw_play(rng, "train", max_lines=max_lines)
+        if rng.random() < diet.more_share:
+            play = draw_more(play, rng.randint(4, 16))
+        page = render_varied(play, rng)
         if len(page.ids) <= diet.max_tokens:
             return page
 

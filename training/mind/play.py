@@ -12,7 +12,7 @@ from typing import NamedTuple
 from training import world
 from training.mind.now import ask_presence, ask_sight, ask_time, draw_moment
 from training.mind.own import own_fact, own_name, own_yes_no
-from training.mind.scene import Line, Moment, Scene, Speaks, Turn, draw_facts, draw_scene
+from training.mind.scene import Attr, Line, Moment, Scene, Speaks, Turn, draw_facts, draw_scene
 from training.mind.talk import beyond, comings, manners, repeat, said, sums
 from training.mind.told import recall_mine, recall_theirs, tell
 from training.world import Split
@@ -32,9 +32,9 @@ TOPICS: dict[Topic, tuple[float, float]] = {
     ask_time: (0.3, 1.3),
     ask_presence: (0.3, 1.6),
     ask_sight: (0.3, 2.4),
-    sums: (0.8, 2.2),
+    sums: (0.8, 2.6),
     manners: (1.0, 1.8),
-    repeat: (0.5, 1.6),
+    repeat: (0.5, 2.2),
     said: (0.5, 2.0),
     comings: (0.2, 0.8),
     beyond: (0.5, 1.4),
@@ -47,19 +47,42 @@ _AS_NEWEST = tuple(w for _, w in TOPICS.values())
 
 
 class Newest(NamedTuple):
-    """The message to be answered. `kind` "person" or "persona"; `reply` is SILENCE where another is meant."""
+    """The message to be answered. `kind` "person" or "persona"; `reply` is SILENCE where another is meant;
+    `about` is what it tells, as in Turn."""
 
     kind: str
     speaker: str
     text: str
     reply: str
     skill: str
+    about: tuple[str, Attr, str] | None = None
 
 
 class Play(NamedTuple):
+    """`more` are further messages under the same moment: they never come at run time (there the moment moves
+    on), but each teaches as much as a whole play."""
+
     scene: Scene
     moment: Moment
     newest: Newest
+    more: tuple[Newest, ...] = ()
+
+
+def draw_more(play: Play, num: int) -> Play:
+    """The same play with `num` further messages and their replies."""
+    scene, more = play.scene, []
+    last = play.newest
+    lines = len(scene.lines)
+    for _ in range(num):
+        scene.add(Line(last.kind, last.speaker, last.text))
+        if last.about:
+            scene.learn(*last.about)
+        if last.reply != SILENCE:
+            scene.add(Line("self", scene.name, last.reply))
+        last = _draw_newest(scene, play.moment, "")
+        more.append(last)
+    del scene.lines[lines:]
+    return play._replace(more=tuple(more))
 
 
 def draw_play(rng: random.Random, split: Split, *, max_lines: int = 24, skill: str = "") -> Play:
@@ -199,7 +222,8 @@ def _draw_newest(scene: Scene, moment: Moment, skill: str) -> Newest:
         kind, speaker = "persona", other
     turn = _topic(rng, _AS_NEWEST)(scene, Speaks(scene.name, scene.facts, scene.last_own), speaker, moment)
     text = _addressed(scene, turn, put(scene, turn), scene.name, 1.0 if kind == "persona" else 0.62)
-    return Newest(kind, speaker, text, turn.reply, turn.skill)
+    about = turn.about if turn.skill == "tell" else None
+    return Newest(kind, speaker, text, turn.reply, turn.skill, about)
 
 
 def _to_another(scene: Scene, moment: Moment, other: str | None) -> Newest:
@@ -218,4 +242,5 @@ def _to_another(scene: Scene, moment: Moment, other: str | None) -> Newest:
             scene, Speaks(scene.name, scene.facts, scene.last_own), speaker, moment
         )
     text = _addressed(scene, turn, put(scene, turn), name, 1.0)
-    return Newest(kind, speaker, text, SILENCE, "silence")
+    about = turn.about if turn.skill == "tell" else None
+    return Newest(kind, speaker, text, SILENCE, "silence", about)

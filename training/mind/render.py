@@ -81,7 +81,7 @@ class Page:
 
 def render(play: Play, *, rules: str = RULES[0], recipe: str = RECIPES[0], with_reply: bool = True) -> Page:
     """The prompt up to the reply's opener, and the reply if asked for."""
-    scene, moment, newest = play
+    scene, moment, newest, more = play
     page = Page()
     page.add([BEGIN])
     page.frame("rules", rules)
@@ -99,6 +99,10 @@ def render(play: Play, *, rules: str = RULES[0], recipe: str = RECIPES[0], with_
     page.add([SELF])
     if with_reply:
         page.add([*reply_ids(newest.reply), END], LAST_ANSWER)
+        for other in more:
+            page.line(Line(other.kind, other.speaker, other.text))
+            page.add([SELF])
+            page.add([*reply_ids(other.reply), END], LAST_ANSWER)
     return page
 
 

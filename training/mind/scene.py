@@ -84,14 +84,17 @@ class Moment(NamedTuple):
 
 @dataclass
 class SceneFiller(Filler):
-    """Fills slots from the scene's split, and now and then with a word that is none of the world's."""
+    """Fills slots from the scene's split; where `odd`, so often with a word that does not belong there, so
+    that what is copied is what was said, not what is usual."""
 
     odd: float = 0.0
 
     def word(self, category: str) -> str:
-        if category in ("name", "pet_name", "city") and self.rng.random() < self.odd:
+        if not self.odd or category == "day_part" or self.rng.random() >= self.odd:
+            return super().word(category)
+        if category in ("name", "pet_name", "city") and self.rng.random() < 0.4:
             return odd_word(self.rng)
-        return super().word(category)
+        return self.rng.choice(_MISPLACED)
 
 
 _ONSETS = "b d f g h j k l m n p r s t v w z br dr gr kr tr st sh ch".split()
@@ -109,6 +112,8 @@ def odd_word(rng: random.Random) -> str:
 
 
 _VOCABULARY = frozenset(world.VOCABULARY)
+# Held-out words stay out of every slot.
+_MISPLACED = tuple(w for category in world.WORDS for w in world.fillers(category, held=False))
 
 
 @dataclass
@@ -196,7 +201,7 @@ def draw_names(
 def draw_scene(rng: random.Random, split: Split) -> Scene:
     """An empty room with its company. What is "hot" comes up again and again, so that facts of the same
     kind, told by different people, stand beside each other."""
-    odd = 0.25 if split == "train" and rng.random() < 0.15 else 0.0
+    odd = 0.4 if split == "train" and rng.random() < 0.4 else 0.0
     filler = SceneFiller(rng, held=split == "fillers", odd=odd)
     num_others = min(rng.choice((0, 1, 2, 3, 4, 5, 5, 5, 6, 7, 9, 13)), 13)
     num_people = rng.choice((1, 1, 2, 2, 3, 4))

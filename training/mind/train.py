@@ -209,11 +209,12 @@ def main() -> None:
     parser.add_argument(
         "--steps", type=int, default=0, help="instead of the preset's; may change on --resume"
     )
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--max-minutes", type=float, default=1e9)
     args = parser.parse_args()
     device = torch.device(args.device)
     if device.type == "cpu":
-        torch.set_num_threads(1)
+        torch.set_num_threads(args.threads)
     preset = PRESETS[args.preset]
     preset = replace(preset, num_steps=args.steps or preset.num_steps)
     run = Run(args.name or f"mind-{args.preset}", preset, args.seed, device)

@@ -24,7 +24,7 @@ def prompt_format() -> PromptFormat:
 
 def as_view(play: Play) -> View:
     """The same situation, with names as people write them."""
-    scene, moment, newest = play
+    scene, moment, newest, _ = play
     here = set(moment.present)
     return View(
         persona=Persona(id="self", name=scene.name.capitalize(), facts=scene.facts),

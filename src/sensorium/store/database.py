@@ -5,6 +5,7 @@ The only file that knows apsw's options and error classes. Knows no table.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ Database = apsw.Connection
 
 # "SENS": tells a store from any other program's SQLite file.
 APPLICATION_ID = 0x53454E53
+_LEAST_FREE_BYTES = 65_536
 
 
 def connect(path: Path, *, busy_ms: int, read_only: bool = False) -> Database:
@@ -66,14 +68,19 @@ def spoken_errors(path: Path) -> Iterator[None]:
     except apsw.Error as e:
         raise spoken(e, path) from e
     except OSError as e:
-        raise StoreError(f"{path} cannot be used as a store: {e.strerror or e}") from e
+        raise StoreError(
+            f"{path} cannot be used as a store: {e.strerror or e}", remedy="choose another home folder"
+        ) from e
 
 
 def spoken(error: apsw.Error, path: Path) -> StoreError:
     """The one line and the remedy for an SQLite error."""
     match error:
         case apsw.FullError():
-            return StoreError("the disk is full", remedy="free some space; what was saved is safe")
+            return _disk_full()
+        case apsw.IOError() if _has_no_space(path):
+            # Before it writes, SQLite needs 32 KB for its shared memory, and calls their lack an I/O error.
+            return _disk_full()
         case apsw.BusyError() | apsw.LockedError():
             return StoreError(
                 f"{path} is locked by another process", remedy="wait for it, or stop the other sensorium"
@@ -92,6 +99,17 @@ def spoken(error: apsw.Error, path: Path) -> StoreError:
             )
         case _:
             return StoreError(f"{path}: {error}")
+
+
+def _disk_full() -> StoreError:
+    return StoreError("the disk is full", remedy="free some space; what was saved is safe")
+
+
+def _has_no_space(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _LEAST_FREE_BYTES
+    except OSError:
+        return False
 
 
 def _refuse_foreign(db: Database, path: Path) -> None:

@@ -16,6 +16,7 @@ from tests.processes.commands import Ended, Place
 
 import sensorium.cli
 from sensorium.audio import read_wav
+from sensorium.bench import random_gguf
 from sensorium.store import messages, schema
 from sensorium.store.database import connect
 from sensorium.store.store import Store
@@ -47,6 +48,18 @@ def wav(path: Path, pcm: bytes, *, channels: int = 1, bits: int = 16, rate_hz: i
     body = b"WAVEfmt " + struct.pack("<I", len(head)) + head + b"data" + struct.pack("<I", len(pcm)) + pcm
     path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
     return path
+
+
+def test_an_adapter_for_another_model_and_one_for_this(place: Place, tmp_path: Path) -> None:
+    other, wrong, right = tmp_path / "other.gguf", tmp_path / "wrong.gguf", tmp_path / "right.gguf"
+    random_gguf.write_dense(other, layers=2, width=32, heads=2, vocab_words=50, context=64, seed=1)
+    random_gguf.write_lora(wrong, base=other)
+    random_gguf.write_lora(right, base=place.bundle / "mind.gguf")
+
+    refused(place.run(*HELLO, "--adapter", str(wrong)), "made for another model")
+    refused(place.run(*HELLO, "--adapter", str(other)), "is not a LoRA adapter")
+    assert said_in(place.home) == []
+    assert place.run(*HELLO, "--adapter", str(right)).code == 0
 
 
 def test_a_gguf_that_is_none(place: Place, tmp_path: Path) -> None:

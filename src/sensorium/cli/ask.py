@@ -45,6 +45,9 @@ def ask(
     out: Annotated[
         Path | None, Parameter(show_default=False, help="Write the spoken answer to this WAV file.")
     ] = None,
+    adapter: Annotated[
+        Path | None, Parameter(show_default=False, help="Answer with this GGUF LoRA, made for the model.")
+    ] = None,
     room: Annotated[str, Parameter(show_default=False, help="The room; else the configured one.")] = "",
     json: Json = False,
     home: Home = None,
@@ -59,10 +62,14 @@ def ask(
         question = _question(wav, text)
         if out is not None:
             _check_out(out)
+        if adapter is not None and not adapter.is_file():
+            raise BadInput(f"{adapter}: no such file", remedy="check the path")
         config = Config.load(home)
         persona_id = seated(config, room, persona)
         speaks = out is not None or wav is not None
-        report, stats = run_async(_turn(config, room, persona_id, question, speaks=speaks, quiet=json))
+        adapter = adapter.absolute() if adapter is not None else None
+        turn = _turn(config, room, persona_id, question, adapter, speaks=speaks, quiet=json)
+        report, stats = run_async(turn)
         # Before the file is written: an answer that was given is not lost with a full disk.
         output.text(f"{report.persona}: {said(report)}")
         output.text(f"  heard {report.heard!r}; {cost(report)}")
@@ -74,11 +81,20 @@ def ask(
 
 
 async def _turn(
-    config: Config, room: str, persona_id: str, question: Question, *, speaks: bool, quiet: bool
+    config: Config,
+    room: str,
+    persona_id: str,
+    question: Question,
+    adapter: Path | None,
+    *,
+    speaks: bool,
+    quiet: bool,
 ) -> tuple[TurnReport, dict[str, Any]]:
     recording = Recording() if speaks else None
     house = House(config, room=room, hears=bool(question.pcm), speaks=speaks)
     async with opened(house, quiet=quiet, warm=(persona_id,)):
+        if adapter is not None:
+            await house.use_adapter(persona_id, adapter)
         if question.pcm:
             assert recording is not None
             sound = at_once(question.pcm, question.sample_rate_hz)

@@ -17,6 +17,7 @@ from sensorium.dialogue.floor import Choice, Floor
 from sensorium.dialogue.names import with_names
 from sensorium.dialogue.turn import Turns, TurnState
 from sensorium.errors import BadInput, ContextFull, SensoriumError
+from sensorium.front.adapters import AdapterTable
 from sensorium.front.links import HearingLink, LlmLink, Pcm, SpeechLink
 from sensorium.front.listening import Utterance, listen
 from sensorium.front.publisher import Publisher
@@ -45,6 +46,7 @@ class Parts(NamedTuple):
     speech: SpeechLink | None
     compose: Callable[[View], Prompt]
     settler: Settler | None
+    adapters: AdapterTable
     turns: Turns
     floor: Floor
     clock: Clock
@@ -187,7 +189,8 @@ class Conversation:
     async def _words(self, draft: Draft, prompt: Prompt) -> AsyncGenerator[str]:
         parts, turn = self._parts, draft.turn
         recipe = parts.room.room.recipe
-        request = Generate(turn.turn_id, prompt, recipe.sampling, recipe.max_reply_tokens)
+        adapters = parts.adapters.of(turn.persona_id)
+        request = Generate(turn.turn_id, prompt, recipe.sampling, recipe.max_reply_tokens, adapters)
         asked_s = parts.clock.now_s()
         async with aclosing(parts.llm.generate(request)) as pieces:
             async for piece in pieces:

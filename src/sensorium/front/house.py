@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +20,7 @@ from sensorium.dialogue.floor import Floor
 from sensorium.dialogue.turn import Turns
 from sensorium.errors import WorkerFailed
 from sensorium.front import memory
+from sensorium.front.adapters import AdapterTable
 from sensorium.front.background import Background, all_of
 from sensorium.front.conversation import Conversation, Parts
 from sensorium.front.links import HearingLink, LlmLink, SpeechLink
@@ -32,6 +34,7 @@ from sensorium.metrics import Counters
 from sensorium.prompting import format as prompt_formats
 from sensorium.prompting.cache import CompositionCache
 from sensorium.prompting.view import View
+from sensorium.prompting.words import written
 from sensorium.request import Prompt
 from sensorium.store import messages
 from sensorium.store.store import Store
@@ -67,6 +70,7 @@ class House:
         self.llm = LlmLink(self.counters)
         self.hearing = HearingLink(self.counters) if hears else None
         self.speech = SpeechLink(self.counters) if speaks else None
+        self.adapters = AdapterTable(self.llm, self.counters)
         self.lag = LoopLag(self.clock, self.counters)
         self.compositions = CompositionCache(self.clock)
         self._room_id = room or config.room
@@ -97,7 +101,7 @@ class House:
     ) -> TurnReport:
         """See `Conversation.text_turn`; `person` is the configured one when not named."""
         someone = self.room.person(person or self.config.person)
-        return await self.conversation.text_turn(text, someone, to=to, publisher=publisher)
+        return self._shown(await self.conversation.text_turn(text, someone, to=to, publisher=publisher))
 
     async def turn_voice(
         self,
@@ -112,13 +116,23 @@ class House:
         """See `Conversation.voice_turn`. `hands_free`: a silence ends the turn, not the end of `sound`."""
         someone = self.room.person(person or self.config.person)
         endpointing = self._endpointing() if hands_free else None
-        return await self.conversation.voice_turn(
-            sound, sample_rate_hz, someone, publisher, to=to, endpointing=endpointing
+        return self._shown(
+            await self.conversation.voice_turn(
+                sound, sample_rate_hz, someone, publisher, to=to, endpointing=endpointing
+            )
         )
 
     async def follow_up(self, publisher: Publisher | None = None) -> TurnReport | None:
         """The answer of a persona that was called by another; None when nobody was."""
-        return await self.conversation.follow_up(publisher)
+        report = await self.conversation.follow_up(publisher)
+        return None if report is None else self._shown(report)
+
+    async def use_adapter(self, persona: str, path: Path, scale: float = 1.0) -> None:
+        """The persona answers with this GGUF LoRA (an absolute path) from now on.
+
+        Raises NotFound, or AdapterError when the file is no adapter or was made for another model.
+        """
+        await self.adapters.assign(self.room.persona(persona).id, str(path), scale)
 
     async def join(self, name: str) -> None:
         """Raises NotFound or BadInput."""
@@ -174,8 +188,8 @@ class House:
 
     async def _start(self, name: str, arguments: tuple[str, ...], link: Link) -> None:
         spec = WorkerSpec(name, arguments, Path(self.config.home) / "logs" / f"{name}.log")
-        refill = self._refill if name == "llm" else None
-        worker = self._workers[name] = Worker(spec, link, self.clock, self.counters, on_restart=refill)
+        restarted = self._model_restarted if name == "llm" else None
+        worker = self._workers[name] = Worker(spec, link, self.clock, self.counters, on_restart=restarted)
         started_s = self.clock.now_s()
         await worker.start()
         self.trace.add(f"start_{name}", 0, started_s, self.clock.now_s())
@@ -196,7 +210,7 @@ class House:
         )
         last_turn_id = await asyncio.wrap_future(self.store.read(messages.last_turn_id))
         self._turns = Turns(last_turn_id + 1)
-        self._settler = Settler(self.llm, self._compose_stable, self.counters)
+        self._settler = Settler(self.llm, self._compose_stable, self.adapters, self.counters)
         self._background.start(self._settler.run())
         self.conversation = Conversation(
             Parts(
@@ -207,6 +221,7 @@ class House:
                 speech=self.speech,
                 compose=self._compose,
                 settler=self._settler if self.config.settle else None,
+                adapters=self.adapters,
                 turns=self._turns,
                 floor=Floor(self.room.room.recipe.floor),
                 clock=self.clock,
@@ -226,9 +241,23 @@ class House:
         self.compositions.forget(room_id=self.room.room.id)
         self._refill()
 
+    def _model_restarted(self) -> None:
+        self._background.start(self._fill_again())
+
+    async def _fill_again(self) -> None:
+        await self.adapters.reload()
+        self._refill()
+
     def _refill(self) -> None:
         if self.config.settle:
             self._settler.want(p.id for p in self.room.personas)
+
+    def _shown(self, report: TurnReport) -> TurnReport:
+        """What was said as people write it, whatever form the model speaks in."""
+        if self.prompt_format.text_form != "spoken":
+            return report
+        names = [*(p.name for p in self.room.personas), *(p.name for p in self.room.room.people)]
+        return replace(report, said=written(report.said, names))
 
     def _endpointing(self) -> Endpointing:
         sure_ms = self.config.endpoint_silence_ms

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from sensorium.errors import SensoriumError
+from sensorium.front.adapters import AdapterTable
 from sensorium.front.links import LlmLink
 from sensorium.metrics import Counters
 from sensorium.request import Prompt
@@ -18,9 +19,16 @@ from sensorium.request import Prompt
 class Settler:
     """`compose` gives a persona's stable prompt as it stands when its time has come; None: it has left."""
 
-    def __init__(self, llm: LlmLink, compose: Callable[[str], Prompt | None], counters: Counters) -> None:
+    def __init__(
+        self,
+        llm: LlmLink,
+        compose: Callable[[str], Prompt | None],
+        adapters: AdapterTable,
+        counters: Counters,
+    ) -> None:
         self._llm = llm
         self._compose = compose
+        self._adapters = adapters
         self._counters = counters
         self._wanted: dict[str, None] = {}
         self._wakes = asyncio.Event()
@@ -55,7 +63,7 @@ class Settler:
         if prompt is None:
             return
         try:
-            processed = await self._llm.settle(prompt)
+            processed = await self._llm.settle(prompt, self._adapters.of(persona_id))
         except SensoriumError as e:
             # The next turn pays for it and says so in its own numbers.
             self._counters.add("settles_failed_total", code=e.code)

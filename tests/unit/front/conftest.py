@@ -12,6 +12,7 @@ from sensorium.bundles import catalogue
 from sensorium.clock import ManualClock
 from sensorium.dialogue.floor import Floor
 from sensorium.dialogue.turn import Turns
+from sensorium.front.adapters import AdapterTable
 from sensorium.front.background import Background
 from sensorium.front.conversation import Conversation, Parts
 from sensorium.front.fake import FakeEar, FakeLlm, FakeMouth, FakeProcess, connected
@@ -72,7 +73,8 @@ class House:
         self.room = await RoomState.open(self.store, room, self.clock, max_chars=3_000)
         self.format = prompt_formats.from_bundle(catalogue.find("nano").prompt)
         self.cache = CompositionCache(self.clock)
-        self.settler = Settler(self.llm, self._stable, self.counters)
+        self.adapters = AdapterTable(self.llm, self.counters)
+        self.settler = Settler(self.llm, self._stable, self.adapters, self.counters)
         self.background.start(self.settler.run())
         self.conversation = Conversation(
             Parts(
@@ -83,6 +85,7 @@ class House:
                 self.speech,
                 self._compose,
                 self.settler,
+                self.adapters,
                 self.turns,
                 Floor(),
                 self.clock,

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from sensorium.errors import WorkerDied
+from sensorium.front.adapters import AdapterTable
 from sensorium.front.background import Background
 from sensorium.front.fake import FakeLlm, connected
 from sensorium.front.links import LlmLink
@@ -24,7 +25,7 @@ def prompt(persona_id: str, text: str = "") -> Prompt:
 
 async def test_everybody_is_settled_in_order_and_then_it_is_idle(counters: Counters) -> None:
     link, fake = LlmLink(counters), FakeLlm(lambda p: [])
-    settler = Settler(link, prompt, counters)
+    settler = Settler(link, prompt, AdapterTable(link, counters), counters)
     async with connected(link, fake), Background() as background:
         background.start(settler.run())
         settler.want(["theo", "maya"])
@@ -40,7 +41,9 @@ async def test_everybody_is_settled_in_order_and_then_it_is_idle(counters: Count
 async def test_a_wish_that_waits_is_served_once_with_what_is_newest(counters: Counters) -> None:
     link, fake = LlmLink(counters), FakeLlm(lambda p: [])
     texts = {"maya": "old", "theo": "old"}
-    settler = Settler(link, lambda persona_id: prompt(persona_id, texts[persona_id]), counters)
+    settler = Settler(
+        link, lambda persona_id: prompt(persona_id, texts[persona_id]), AdapterTable(link, counters), counters
+    )
     settler.want(["maya", "theo"])
     texts["theo"] = "new"
     settler.want(["theo"])
@@ -56,7 +59,7 @@ async def test_a_wish_that_waits_is_served_once_with_what_is_newest(counters: Co
 
 async def test_who_has_left_is_not_settled(counters: Counters) -> None:
     link, fake = LlmLink(counters), FakeLlm(lambda p: [])
-    settler = Settler(link, lambda persona_id: None, counters)
+    settler = Settler(link, lambda persona_id: None, AdapterTable(link, counters), counters)
     async with connected(link, fake), Background() as background:
         background.start(settler.run())
         settler.want(["maya"])
@@ -67,7 +70,7 @@ async def test_who_has_left_is_not_settled(counters: Counters) -> None:
 
 async def test_a_model_that_is_gone_is_counted_and_the_settler_lives_on(counters: Counters) -> None:
     link, fake = LlmLink(counters), FakeLlm(lambda p: [])
-    settler = Settler(link, prompt, counters)
+    settler = Settler(link, prompt, AdapterTable(link, counters), counters)
     async with Background() as background:
         background.start(settler.run())
         async with connected(link, fake):

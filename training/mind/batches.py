@@ -33,7 +33,7 @@ class Diet:
     repeats_start: float = 0.5
     repeats_end: float = 0.07
     easy_until: float = 0.12
-    more_share: float = 0.75
+    more_share: float = 0.88
 
     def repeats(self, progress: float) -> float:
         left = max(0.0, 1.0 - progress / self.easy_until)
@@ -71,7 +71,7 @@ def draw_page(rng: random.Random, diet: Diet, progress: float) -> Page:
         max_lines = diet.max_lines(progress, rng)
         play = draw_play(rng, "train", max_lines=max_lines)
         if rng.random() < diet.more_share:
-            play = draw_more(play, rng.randint(4, 16))
+            play = draw_more(play, rng.randint(8, 36))
         page = render_varied(play, rng)
         if len(page.ids) <= diet.max_tokens:
             return page

@@ -32,7 +32,7 @@ TOPICS: dict[Topic, tuple[float, float]] = {
     ask_time: (0.3, 1.3),
     ask_presence: (0.3, 1.6),
     ask_sight: (0.3, 2.4),
-    sums: (0.8, 2.6),
+    sums: (1.0, 4.5),
     manners: (1.0, 1.8),
     repeat: (0.5, 2.2),
     said: (0.5, 2.0),

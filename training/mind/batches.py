@@ -31,7 +31,7 @@ class Diet:
     pool_batches: int = 16
     max_tokens: int = 1_024
     repeats_start: float = 0.5
-    repeats_end: float = 0.07
+    repeats_end: float = 0.1
     easy_until: float = 0.12
     more_share: float = 0.88
 

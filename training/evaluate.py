@@ -39,7 +39,8 @@ def evaluate_mind(gguf: Path, per_skill: int, show_wrong: int) -> dict[str, Any]
         f"{split} {100 * shares['all'][split]:.1f} %" for split in TARGETS if not _reached(shares, split)
     ]
     print(
-        f"{len(marks)} answers in {time.monotonic() - started:.0f} s; missed: {', '.join(missed) or 'nothing'}"
+        f"{len(marks)} answers in {time.monotonic() - started:.0f} s; "
+        f"missed: {', '.join(missed) or 'nothing'}"
     )
     return {"answers": len(marks), "shares": shares, "targets": TARGETS, "reached": not missed}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -167,15 +166,13 @@ def test_a_server_killed_in_the_middle_of_a_reply(model: Path) -> None:
         mind = remote(server.url)
         events = mind.generate(ask(max_tokens=1300))
         next(events)
-        process = psutil.Process(server.pid)
-        process.kill()
+        psutil.Process(server.pid).kill()
 
         with pytest.raises(WorkerDied):
             list(events)
-        while process.status() != psutil.STATUS_ZOMBIE:
-            os.sched_yield()
-        with pytest.raises(WorkerFailed) as e:
-            list(mind.generate(ask()))
+
+    with pytest.raises(WorkerFailed) as e:
+        list(mind.generate(ask()))
 
     assert "llama-server -m" in e.value.remedy
 

@@ -34,6 +34,8 @@ class Diet:
     repeats_end: float = 0.1
     easy_until: float = 0.12
     more_share: float = 0.88
+    # How much of a play is filled with words that do not belong, and how often.
+    odd: tuple[tuple[float, ...], tuple[float, ...]] = ((0.0, 0.4, 0.95), (0.35, 0.25, 0.4))
 
     def repeats(self, progress: float) -> float:
         left = max(0.0, 1.0 - progress / self.easy_until)
@@ -69,9 +71,9 @@ def draw_page(rng: random.Random, diet: Diet, progress: float) -> Page:
         return repeated_strings(rng)
     while True:
         max_lines = diet.max_lines(progress, rng)
-        play = draw_play(rng, "train", max_lines=max_lines)
+        play = draw_play(rng, "train", max_lines=max_lines, odd=rng.choices(*diet.odd)[0])
         if rng.random() < diet.more_share:
-            play = draw_more(play, rng.randint(8, 36))
+            play = draw_more(play, rng.randint(6, 26))
         page = render_varied(play, rng)
         if len(page.ids) <= diet.max_tokens:
             return page

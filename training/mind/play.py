@@ -85,9 +85,11 @@ def draw_more(play: Play, num: int) -> Play:
     return play._replace(more=tuple(more))
 
 
-def draw_play(rng: random.Random, split: Split, *, max_lines: int = 24, skill: str = "") -> Play:
+def draw_play(
+    rng: random.Random, split: Split, *, max_lines: int = 24, skill: str = "", odd: float = 0.0
+) -> Play:
     """One whole situation. `skill` asks for a newest message that tests it (drawn again until it does)."""
-    scene = draw_scene(rng, split)
+    scene = draw_scene(rng, split, odd)
     num_lines = 0 if rng.random() < 0.08 else rng.randint(1, max_lines)
     if rng.random() < 0.35:
         _all_come_in(scene)
@@ -100,7 +102,7 @@ def draw_play(rng: random.Random, split: Split, *, max_lines: int = 24, skill: s
             newest = _draw_newest(scene, moment, skill)
             if not skill or newest.skill == skill:
                 return Play(scene, moment, newest)
-    return draw_play(rng, split, max_lines=max_lines, skill=skill)
+    return draw_play(rng, split, max_lines=max_lines, skill=skill, odd=odd)
 
 
 def _topic(rng: random.Random, weights: Sequence[float]) -> Topic:

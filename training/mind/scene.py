@@ -198,10 +198,9 @@ def draw_names(
     return tuple(names)
 
 
-def draw_scene(rng: random.Random, split: Split) -> Scene:
+def draw_scene(rng: random.Random, split: Split, odd: float = 0.0) -> Scene:
     """An empty room with its company. What is "hot" comes up again and again, so that facts of the same
-    kind, told by different people, stand beside each other."""
-    odd = 0.5 if split == "train" and rng.random() < 0.6 else 0.0
+    kind, told by different people, stand beside each other. `odd`: see SceneFiller."""
     filler = SceneFiller(rng, held=split == "fillers", odd=odd)
     num_others = min(rng.choice((0, 1, 2, 3, 4, 5, 5, 5, 6, 7, 9, 13)), 13)
     num_people = rng.choice((1, 1, 2, 2, 3, 4))

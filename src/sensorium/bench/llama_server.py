@@ -73,6 +73,8 @@ class LlamaServer:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is the parent's to handle; it closes this block.
+            # As inference/llama.py does for ours: on busy cores OpenMP's default would decide the comparison.
+            env={"GOMP_SPINCOUNT": "300", **os.environ},
         )
         try:
             self.url = self._wait_for_url(self._process)

@@ -92,6 +92,7 @@ def settings(setup: Setup) -> dict[str, Any]:
         "threads": setup.num_threads,
         "batch_tokens": BATCH_TOKENS,
         "kv_type": "f16",
+        "openmp_spin_count": 300,
         "reply_tokens": REPLY_TOKENS,
         "model": f"random llama, {MODEL_LAYERS} layers, width {MODEL_WIDTH}, {MODEL_HEADS} heads",
         "our_kv_cells": setup.our_cells(),

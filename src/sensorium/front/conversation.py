@@ -37,7 +37,10 @@ from sensorium.wire.records import Began, Finished, Generate, PhraseSpoken, Stag
 
 
 class Parts(NamedTuple):
-    """What a conversation is put together from. Without `hearing` and `speech` it is in text only."""
+    """What a conversation is put together from; `show` writes a reply as people read it.
+
+    Without `hearing` and `speech` it is in text only.
+    """
 
     store: Store
     room: RoomState
@@ -46,6 +49,7 @@ class Parts(NamedTuple):
     speech: SpeechLink | None
     compose: Callable[[View], Prompt]
     settler: Settler | None
+    show: Callable[[str], str]
     adapters: AdapterTable
     turns: Turns
     floor: Floor
@@ -231,10 +235,10 @@ class Conversation:
         parts, turn = self._parts, draft.turn
         said, heard_samples = turn.said.strip(), len(draft.pcm) // 2
         if publisher is None or parts.speech is None or whole:
-            draft.heard_text = said
+            draft.heard_text = parts.show(said)
         else:
             heard_samples = min(heard_samples, publisher.heard_samples(turn.turn_id))
-            draft.heard_text = draft.spoken.heard_text(heard_samples)
+            draft.heard_text = parts.show(draft.spoken.heard_text(heard_samples))
         if draft.heard_text:
             with parts.trace.stage("record", turn.turn_id):
                 await parts.room.said(

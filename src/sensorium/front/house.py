@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -101,7 +100,7 @@ class House:
     ) -> TurnReport:
         """See `Conversation.text_turn`; `person` is the configured one when not named."""
         someone = self.room.person(person or self.config.person)
-        return self._shown(await self.conversation.text_turn(text, someone, to=to, publisher=publisher))
+        return await self.conversation.text_turn(text, someone, to=to, publisher=publisher)
 
     async def turn_voice(
         self,
@@ -116,16 +115,13 @@ class House:
         """See `Conversation.voice_turn`. `hands_free`: a silence ends the turn, not the end of `sound`."""
         someone = self.room.person(person or self.config.person)
         endpointing = self._endpointing() if hands_free else None
-        return self._shown(
-            await self.conversation.voice_turn(
-                sound, sample_rate_hz, someone, publisher, to=to, endpointing=endpointing
-            )
+        return await self.conversation.voice_turn(
+            sound, sample_rate_hz, someone, publisher, to=to, endpointing=endpointing
         )
 
     async def follow_up(self, publisher: Publisher | None = None) -> TurnReport | None:
         """The answer of a persona that was called by another; None when nobody was."""
-        report = await self.conversation.follow_up(publisher)
-        return None if report is None else self._shown(report)
+        return await self.conversation.follow_up(publisher)
 
     async def use_adapter(self, persona: str, path: Path, scale: float = 1.0) -> None:
         """The persona answers with this GGUF LoRA (an absolute path) from now on.
@@ -221,6 +217,7 @@ class House:
                 speech=self.speech,
                 compose=self._compose,
                 settler=self._settler if self.config.settle else None,
+                show=self._show,
                 adapters=self.adapters,
                 turns=self._turns,
                 floor=Floor(self.room.room.recipe.floor),
@@ -252,12 +249,12 @@ class House:
         if self.config.settle:
             self._settler.want(p.id for p in self.room.personas)
 
-    def _shown(self, report: TurnReport) -> TurnReport:
-        """What was said as people write it, whatever form the model speaks in."""
+    def _show(self, said: str) -> str:
+        """A reply as people write it, whatever form the model speaks in."""
         if self.prompt_format.text_form != "spoken":
-            return report
+            return said
         names = [*(p.name for p in self.room.personas), *(p.name for p in self.room.room.people)]
-        return replace(report, said=written(report.said, names))
+        return written(said, names)
 
     def _endpointing(self) -> Endpointing:
         sure_ms = self.config.endpoint_silence_ms

@@ -85,6 +85,7 @@ class House:
                 self.speech,
                 self._compose,
                 self.settler,
+                lambda said: said,
                 self.adapters,
                 self.turns,
                 Floor(),

@@ -17,6 +17,10 @@ class Clock(Protocol):
         """Seconds since the epoch."""
         ...
 
+    def utc_offset_s(self) -> int:
+        """What people's clocks here add to universal time, now."""
+        ...
+
 
 class SystemClock:
     def now_s(self) -> float:
@@ -25,19 +29,26 @@ class SystemClock:
     def wall_s(self) -> float:
         return time.time()
 
+    def utc_offset_s(self) -> int:
+        return time.localtime().tm_gmtoff
+
 
 class ManualClock:
     """Moves only when told; for tests and replays."""
 
-    def __init__(self, now_s: float = 0.0, wall_s: float = 1_763_640_000.0) -> None:
+    def __init__(self, now_s: float = 0.0, wall_s: float = 1_763_640_000.0, utc_offset_s: int = 0) -> None:
         self._now_s = now_s
         self._wall_s = wall_s
+        self._utc_offset_s = utc_offset_s
 
     def now_s(self) -> float:
         return self._now_s
 
     def wall_s(self) -> float:
         return self._wall_s
+
+    def utc_offset_s(self) -> int:
+        return self._utc_offset_s
 
     def advance(self, seconds: float) -> None:
         if seconds < 0:

@@ -233,9 +233,9 @@ class Conversation:
     ) -> None:
         """Stores the reply as it was heard: all of it, or what was played before it broke off."""
         parts, turn = self._parts, draft.turn
-        said, heard_samples = turn.said.strip(), len(draft.pcm) // 2
+        said, heard_samples = parts.show(turn.said.strip()), len(draft.pcm) // 2
         if publisher is None or parts.speech is None or whole:
-            draft.heard_text = parts.show(said)
+            draft.heard_text = said
         else:
             heard_samples = min(heard_samples, publisher.heard_samples(turn.turn_id))
             draft.heard_text = parts.show(draft.spoken.heard_text(heard_samples))

@@ -145,6 +145,7 @@ class RoomState:
             memories=recalled,
             percepts=self.percepts,
             wall_s=self._clock.wall_s(),
+            utc_offset_s=self._clock.utc_offset_s(),
             newest=newest,
         )
 

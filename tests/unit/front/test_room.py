@@ -105,3 +105,8 @@ async def test_leaving_and_coming_back_are_entries(store: Store, clock: ManualCl
     assert room.personas[-1].id == "maya"
     with pytest.raises(NotFound):
         await room.leave("nobody")
+
+
+async def test_a_persona_tells_the_time_of_this_place(store: Store) -> None:
+    room = await room_of(store, ManualClock(utc_offset_s=7_200))
+    assert room.view(room.persona("maya")).utc_offset_s == 7_200

@@ -61,8 +61,9 @@ class LlmWorker:
 
     def serve(self) -> None:
         while not self._front.ended:
-            waiting = self._front.take_waiting() if self._scheduler.has_work else [self._front.take()]
-            for message in waiting:
+            # What came together is scheduled together.
+            waiting = [] if self._scheduler.has_work else [self._front.take()]
+            for message in (*waiting, *self._front.take_waiting()):
                 if message is not None:
                     self._handle(message[0])
             self._step()

@@ -31,7 +31,7 @@ def draw_moment(s: Scene) -> Moment:
         if all(x.noun != noun for x in sights):
             size = s.filler.word("adjective") if rng.random() < 0.12 else ""
             sights.append(Sight(s.filler.word("colour"), noun, size))
-    memories = tuple(draw_memory(s) for _ in range(rng.choice((0, 0, 0, 1, 2, 3))))
+    memories = tuple(draw_memory(s) for _ in range(rng.choice((0, 0, 1, 2, 3))))
     at = (rng.randrange(24), rng.randrange(60))
     clock = time_words(*at) if rng.random() < 0.93 else ""
     touches: tuple[str, ...] = ()

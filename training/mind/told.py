@@ -11,7 +11,7 @@ _PLAIN = ("home", "age", "likes")
 def tell(s: Scene, _me: Speaks, speaker: str, _m: Moment) -> Turn:
     """A statement, which is acknowledged by saying it back."""
     told = s.known.get(speaker)
-    attr = s.rng.choice(list(told)) if told and s.rng.random() < 0.25 else new_attr(s)
+    attr = s.rng.choice(list(told)) if told and s.rng.random() < 0.35 else new_attr(s)
     given, value = draw_value(s, attr)
     reply = f"ok {speaker} {to_person(attr, value)} ."
     return Turn(f"say_{attr.kind}", given, reply, "tell", about=(speaker, attr, value))

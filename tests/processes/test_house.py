@@ -92,6 +92,8 @@ async def test_kill_9_of_the_model_in_the_middle_of_a_turn(config: Config) -> No
         os.kill(pid, signal.SIGSTOP)  # so that the turn is certainly under way
         turn = asyncio.create_task(house.turn_text("maya are you there"))
         await until(lambda: house.room.last_entry.text == "maya are you there")
+        # The model is asked right after; killed before that, the turn would only wait for the next process.
+        await until(lambda: "compose" in {s.name for s in house.trace.stages(before.turn_id + 1)})
 
         os.kill(pid, signal.SIGKILL)
         killed_s = time.monotonic()

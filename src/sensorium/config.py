@@ -35,6 +35,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     kv_cells: Annotated[int, _range(512, 4_194_304, "KV memory in tokens, shared by all sequences")] = 16_384
     max_sequences: Annotated[int, _range(2, 256, "parked prefixes and running turns at once")] = 64
     llm_threads: Annotated[int, _range(0, 256, "threads that read prompts; 0: one for each core")] = 0
+    adapter_mb: Annotated[int, _range(1, 65_536, "memory for voices and other adapters, in MiB")] = 512
     settle: Annotated[
         bool,
         msgspec.Meta(description="prefill what was said in the background, before it is needed"),

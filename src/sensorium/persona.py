@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,7 +16,9 @@ from sensorium.errors import BadInput
 
 MAX_TEXT_CHARS = 4_000
 MAX_FACTS = 24
+VOICE_NAME = r"[a-z0-9][a-z0-9_-]{0,31}"
 _ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_VOICE = re.compile(f"({VOICE_NAME})@([0-9a-f]{{64}})")
 
 
 class Voice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,10 +32,21 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     rate_wpm: int = 160
 
 
+class VoiceRef(NamedTuple):
+    """Which voice adapter: what people call it, and the sha256 of its file, which decides."""
+
+    name: str
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.sha256}"
+
+
 class Persona(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One character: id, spoken name, what it is like, what is true of it, how it sounds.
 
     `facts` maps an attribute ("likes", "job", "pet") to a short value in lower-case words.
+    `voice_adapter_id` is a `VoiceRef` as NAME@SHA256: the voice in the model's own mouth.
     """
 
     id: str
@@ -41,6 +55,12 @@ class Persona(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     facts: dict[str, str] = msgspec.field(default_factory=dict)
     voice: Voice = msgspec.field(default_factory=Voice)
     voice_adapter_id: str | None = None
+
+    @property
+    def voice_ref(self) -> VoiceRef | None:
+        """The voice adapter; None when it has none."""
+        found = _VOICE.fullmatch(self.voice_adapter_id or "")
+        return VoiceRef(found[1], found[2]) if found else None
 
     @property
     def slot_hint(self) -> int:
@@ -78,6 +98,11 @@ def check(persona: Persona) -> Persona:
         raise BadInput(f"voice pitch {persona.voice.pitch} is outside 0 to 99")
     if not 80 <= persona.voice.rate_wpm <= 400:
         raise BadInput(f"voice rate {persona.voice.rate_wpm} is outside 80 to 400 words per minute")
+    if persona.voice_adapter_id is not None and persona.voice_ref is None:
+        raise BadInput(
+            f"voice_adapter_id {persona.voice_adapter_id[:80]!r} is not NAME@SHA256",
+            remedy="leave it out, and use: sensorium voice assign",
+        )
     return persona
 
 

@@ -95,7 +95,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Prompt tokens of one turn, counted by the engine.
 
     prompt = cached + processed. `settled_tokens` were processed in the background since this persona's
-    previous turn; they are inside `cached_tokens`.
+    previous turn; they are inside `cached_tokens`. `adapted_tokens` of prompt and reply were processed with
+    an adapter on; 0 of a remote server, which does not tell.
     """
 
     prompt_tokens: int
@@ -103,6 +104,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     processed_tokens: int
     settled_tokens: int = 0
     reply_tokens: int = 0
+    adapted_tokens: int = 0
 
 
 def adapter_key(adapters: Iterable[AdapterUse]) -> tuple[tuple[str, float], ...]:

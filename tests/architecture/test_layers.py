@@ -46,7 +46,8 @@ LIBRARIES = {
     "store": {"apsw"},
     "inference": {"llama_cpp"},
     "hearing": {"onnxruntime", "samplerate", "pocketsphinx"},
-    "speech": {"espeakng_loader", "samplerate"},
+    "speech": {"espeakng_loader", "onnxruntime", "samplerate"},
+    "vision": {"onnxruntime"},
     "workers": {"psutil"},
     "front": {"psutil", "uvloop", "starlette", "uvicorn"},
 }

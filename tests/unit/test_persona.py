@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensorium.errors import BadInput
-from sensorium.persona import MAX_FACTS, MAX_TEXT_CHARS, Persona, Voice, check, from_toml, slot_hint, to_toml
+from sensorium.persona import (
+    MAX_FACTS,
+    MAX_TEXT_CHARS,
+    Persona,
+    Voice,
+    VoiceRef,
+    check,
+    from_toml,
+    slot_hint,
+    to_toml,
+)
 
 MAYA = Persona(id="maya", name="Maya", description="Bakes.", facts={"likes": "apples"})
 
@@ -23,7 +33,7 @@ _PERSONAS = st.builds(
     description=st.text(st.characters(exclude_categories=["Cs"]), max_size=200),
     facts=st.dictionaries(_TEXT, _TEXT, max_size=5),
     voice=st.builds(Voice, espeak=_TEXT, pitch=st.integers(0, 99), rate_wpm=st.integers(80, 400)),
-    voice_adapter_id=st.none() | _TEXT,
+    voice_adapter_id=st.none() | st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}@[0-9a-f]{64}", fullmatch=True),
 )
 
 
@@ -51,11 +61,22 @@ def test_any_persona_comes_back_from_toml_as_it_was(persona: Persona) -> None:
         ({"voice": Voice(pitch=100)}, "pitch"),
         ({"voice": Voice(pitch=-1)}, "pitch"),
         ({"voice": Voice(rate_wpm=79)}, "rate"),
+        ({"voice_adapter_id": ""}, "voice_adapter_id"),
+        ({"voice_adapter_id": "warm"}, "NAME@SHA256"),
+        ({"voice_adapter_id": "warm@abc"}, "NAME@SHA256"),
+        ({"voice_adapter_id": f"../warm@{'a' * 64}"}, "NAME@SHA256"),
     ],
 )
 def test_what_the_house_could_not_hold_is_refused_by_name(change: dict[str, object], named: str) -> None:
     with pytest.raises(BadInput, match=named):
         check(msgspec.structs.replace(MAYA, **change))
+
+
+def test_a_voice_adapter_is_a_name_and_a_sha256() -> None:
+    persona = check(msgspec.structs.replace(MAYA, voice_adapter_id=f"warm@{'a' * 64}"))
+    assert persona.voice_ref == VoiceRef("warm", "a" * 64)
+    assert str(persona.voice_ref) == persona.voice_adapter_id
+    assert MAYA.voice_ref is None
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sensorium.bundles import catalogue
+from sensorium.bundles.gguf_adapter import INVOCATION_TOKENS
 from sensorium.errors import MissingExtra
 
 Matrix = NDArray[np.float32]
@@ -102,10 +104,20 @@ def write_hybrid(
     _close(writer)
 
 
-def write_lora(path: Path, *, base: Path, rank: int = 4, seed: int = 1, strength: float = 1.0) -> None:
+def write_lora(
+    path: Path,
+    *,
+    base: Path,
+    rank: int = 4,
+    seed: int = 1,
+    strength: float = 1.0,
+    invoked_by: Sequence[str] = (),
+    metadata: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """A LoRA on the attention outputs and the feed-forward gates of the model in `base`.
 
-    Its shapes are read from `base`. Raises MissingExtra as `write_dense`.
+    Its shapes are read from `base`. `invoked_by` special tokens of `base` make it an activated one;
+    `metadata` (`voices.card.Card.metadata`) a voice. Raises MissingExtra as `write_dense`.
     """
     gguf = _gguf()
     reader = gguf.GGUFReader(base)
@@ -114,6 +126,13 @@ def write_lora(path: Path, *, base: Path, rank: int = 4, seed: int = 1, strength
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", float(rank))
+    for key, text in metadata.items():
+        writer.add_string(key, text)
+    if invoked_by:
+        tokens = reader.fields["tokenizer.ggml.tokens"].contents()
+        kinds = gguf.GGUFValueType
+        ids = [tokens.index(text) for text in invoked_by]
+        writer.add_key_value(INVOCATION_TOKENS, ids, kinds.ARRAY, sub_type=kinds.UINT32)
     draw = _Draw(seed)
     for tensor in reader.tensors:
         if tensor.name.endswith(("attn_output.weight", "ffn_gate.weight")):

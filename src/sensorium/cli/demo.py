@@ -21,10 +21,13 @@ from sensorium.errors import BadInput, SensoriumError
 from sensorium.front.house import House
 from sensorium.front.listening import at_once, in_real_time
 from sensorium.front.publisher import Recording
-from sensorium.store import personas, rooms
+from sensorium.persona import VoiceRef
+from sensorium.store import personas, rooms, voices
 from sensorium.store.database import Database
+from sensorium.store.seed import shipped_personas
 from sensorium.store.store import Store
 from sensorium.trace import Stage, write_chrome
+from sensorium.voices.library import Library
 
 ROOM = "evening"
 PERSON = "sam"
@@ -53,7 +56,8 @@ def demo(
     """An evening with six personas: recorded questions go in, spoken answers come out.
 
     Each question is asked aloud from a WAV file at the speed of speech; the persona that was addressed
-    answers aloud. Your own personas and conversations are not touched.
+    answers aloud. Your own personas and conversations are not touched; the voices that you gave to your
+    personas are heard.
 
     Writes to --out: one WAV for each reply, timeline.html (open it in a browser), trace.json (open it at
     ui.perfetto.dev). Exit code 1 when the wrong persona answered or a turn failed.
@@ -110,9 +114,26 @@ async def _turn(house: House, line: Line, number: int, out: Path, output: Output
 
 
 def _furnish(config: Config, num_personas: int) -> None:
-    """A room of its own in a store of its own: the first of the default room, then the others by name."""
+    """A room of its own in a store of its own: the first of the default room, then the others by name; each
+    with the voice that it has at home."""
+    own = Config.load()
+    spoken = _assigned(own)
+    if spoken:
+        Library(Path(config.home)).folder.symlink_to(Library(Path(own.home)).folder.absolute())
     with Store.open(config.store_path) as store:
+        for persona_id, voice in spoken.items():
+            store.submit(voices.assign, persona_id, voice).result()
         store.submit(_make_room, config.room, num_personas, SystemClock().wall_s()).result()
+
+
+def _assigned(own: Config) -> dict[str, VoiceRef]:
+    """The voices of the shipped personas in the user's own house, if there is one."""
+    if not own.store_path.is_file():
+        return {}
+    with Store.open(own.store_path) as store:
+        at_home = store.read(personas.all_of).result()
+    shipped = {p.id for p in shipped_personas()}
+    return {p.id: p.voice_ref for p in at_home if p.voice_ref is not None and p.id in shipped}
 
 
 def _make_room(db: Database, default_room: str, num_personas: int, now_s: float) -> None:

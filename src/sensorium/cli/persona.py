@@ -16,9 +16,10 @@ from sensorium.clock import SystemClock
 from sensorium.config import Config
 from sensorium.errors import BadInput
 from sensorium.persona import Persona
-from sensorium.store import personas, rooms
+from sensorium.store import personas, rooms, voices
 from sensorium.store.database import Database
 from sensorium.store.store import Store
+from sensorium.voices.library import missing
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -149,6 +150,8 @@ def export(
 ) -> None:
     """Writes a persona as TOML, for another machine or another house.
 
+    A voice of its own is named in it and travels as a file of its own: sensorium voice export.
+
     Example: sensorium persona export maya --out maya.toml
     """
     with run("persona export", json) as output, _store(home) as store:
@@ -159,6 +162,8 @@ def export(
         else:
             write_file(out, data)
             output.text(f"Wrote {out}.")
+            if persona.voice_ref is not None:
+                output.text(f"Its voice goes beside it: sensorium voice export {persona.voice_ref.name}")
         output.result({"persona": persona.id, "toml": data.decode(), "file": str(out) if out else None})
 
 
@@ -173,15 +178,19 @@ def import_(
     json: Json = False,
     home: Home = None,
 ) -> None:
-    """Takes in a persona from TOML, checked.
+    """Takes in a persona from TOML, checked. Its voice is a file of its own: sensorium voice import.
 
     Example: sensorium persona import maya.toml --replace
     """
     with run("persona import", json) as output, _store(home) as store:
         persona = from_file(file)
         store.submit(personas.put if replace else personas.add, persona).result()
-        output.result({"persona": _fields(persona)})
+        voice = persona.voice_ref
+        is_missing = voice is not None and not store.read(voices.holds, voice.sha256).result()
+        output.result({"persona": _fields(persona), "voice_missing": is_missing})
         output.text(f"Took in {persona.name}.")
+        if voice is not None and is_missing:
+            output.complain(missing(voice))
 
 
 def _store(home: Path | None) -> Store:

@@ -42,7 +42,6 @@ class Changes:
     voice: Annotated[str | None, Parameter(help='espeak-ng voice, e.g. "en-us+f3".')] = None
     pitch: Annotated[int | None, Parameter(help="0 to 99.")] = None
     rate_wpm: Annotated[int | None, Parameter(help="Words per minute, 80 to 400.")] = None
-    voice_adapter: Annotated[str | None, Parameter(help='Id of a voice adapter; "" for none.')] = None
 
 
 NO_CHANGES = Changes()
@@ -61,8 +60,6 @@ def changed(persona: Persona, changes: Changes) -> Persona:
             raise BadInput(f"{persona.name} has no fact {key!r} to take away")
     voice = _given(persona.voice, espeak=changes.voice, pitch=changes.pitch, rate_wpm=changes.rate_wpm)
     edited = _given(persona, name=changes.name, description=changes.description, facts=facts, voice=voice)
-    if changes.voice_adapter is not None:
-        edited = msgspec.structs.replace(edited, voice_adapter_id=changes.voice_adapter or None)
     return persona_files.check(edited)
 
 

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from sensorium.audio import Sound, read_wav, to_int16, write_wav
+from sensorium.cli.output import show_error
 from sensorium.config import Config
 from sensorium.errors import BadInput, from_wire
 from sensorium.front.house import House
@@ -41,12 +42,18 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
 
 @asynccontextmanager
 async def opened(house: House, *, quiet: bool, warm: tuple[str, ...] = ()) -> AsyncIterator[House]:
-    """The house open and its personas' prompts in memory (`warm`: only of these), with progress."""
+    """The house open and its personas' prompts in memory (`warm`: only of these), with progress.
+
+    A persona that has lost its voice speaks on without; one line on stderr says so, also when `quiet`.
+    """
     async with AsyncExitStack() as stack:
         with progress("starting the model", quiet=quiet):
             await stack.enter_async_context(house)
         with progress("the personas read their prompts", quiet=quiet):
             await house.warm(*warm)
+        for persona_id, problem in house.adapters.problems.items():
+            if persona_id in (warm or house.adapters.problems):
+                show_error(problem, False)
         yield house
 
 

@@ -177,7 +177,7 @@ class Conversation:
         speech, turn_id = self._parts.speech, draft.turn.turn_id
         whole = False
         try:
-            async with aclosing(self._words(draft, prompt)) as words:
+            async with aclosing(self._words(draft, persona, prompt)) as words:
                 if publisher is None or speech is None:
                     async for _ in words:
                         pass
@@ -190,11 +190,11 @@ class Conversation:
         finally:
             await self._record(draft, persona, publisher, whole=whole)
 
-    async def _words(self, draft: Draft, prompt: Prompt) -> AsyncGenerator[str]:
+    async def _words(self, draft: Draft, persona: Persona, prompt: Prompt) -> AsyncGenerator[str]:
         parts, turn = self._parts, draft.turn
         recipe = parts.room.room.recipe
-        adapters = parts.adapters.of(turn.persona_id)
-        request = Generate(turn.turn_id, prompt, recipe.sampling, recipe.max_reply_tokens, adapters)
+        draft.adapters = await parts.adapters.ensure(persona)
+        request = Generate(turn.turn_id, prompt, recipe.sampling, recipe.max_reply_tokens, draft.adapters)
         asked_s = parts.clock.now_s()
         async with aclosing(parts.llm.generate(request)) as pieces:
             async for piece in pieces:

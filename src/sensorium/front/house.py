@@ -38,6 +38,7 @@ from sensorium.request import Prompt
 from sensorium.store import messages
 from sensorium.store.store import Store
 from sensorium.trace import Trace
+from sensorium.voices.library import Library
 
 # The longest silence inside a sentence, as a multiple of the one that ends it.
 _UNSURE_FACTOR = 2.4
@@ -69,7 +70,7 @@ class House:
         self.llm = LlmLink(self.counters)
         self.hearing = HearingLink(self.counters) if hears else None
         self.speech = SpeechLink(self.counters) if speaks else None
-        self.adapters = AdapterTable(self.llm, self.counters)
+        self.adapters = AdapterTable(self.llm, self.counters, Library(Path(config.home)))
         self.lag = LoopLag(self.clock, self.counters)
         self.compositions = CompositionCache(self.clock)
         self._room_id = room or config.room
@@ -133,6 +134,7 @@ class House:
     async def join(self, name: str) -> None:
         """Raises NotFound or BadInput."""
         await self.room.join(name)
+        await self.adapters.ensure_all(self.room.personas)
         self._members_changed()
 
     async def leave(self, name: str) -> None:
@@ -173,6 +175,7 @@ class House:
         llm_arguments = (
             "--bundle", config.bundle, "--kv-cells", str(config.kv_cells),
             "--max-sequences", str(config.max_sequences), "--threads", str(config.llm_threads),
+            "--adapter-mb", str(config.adapter_mb),
         )  # fmt: skip
         starts: list[Coroutine[Any, Any, None]] = [self._start("llm", llm_arguments, self.llm)]
         if self.hearing is not None:
@@ -204,6 +207,7 @@ class House:
         self.room = await RoomState.open(
             self.store, self._room_id, self.clock, max_chars=round(context_tokens * _CHARS_PER_TOKEN)
         )
+        await self.adapters.ensure_all(self.room.personas)
         last_turn_id = await asyncio.wrap_future(self.store.read(messages.last_turn_id))
         self._turns = Turns(last_turn_id + 1)
         self._settler = Settler(self.llm, self._compose_stable, self.adapters, self.counters)
@@ -242,7 +246,7 @@ class House:
         self._background.start(self._fill_again())
 
     async def _fill_again(self) -> None:
-        await self.adapters.reload()
+        await self.adapters.ensure_all(self.room.personas)
         self._refill()
 
     def _refill(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sensorium.dialogue.transcript import SpokenReply
 from sensorium.dialogue.turn import Turn
 from sensorium.errors import SensoriumError
-from sensorium.request import Prompt, Usage
+from sensorium.request import AdapterUse, Prompt, Usage
 from sensorium.store.turns import KeptTurn
 from sensorium.trace import Stage
 
@@ -20,8 +20,9 @@ class TurnReport:
     """`persona` is the id of who answered, "" when nobody did; `why` is the floor's reason.
 
     `voice_to_voice_ms`: last speech sample sent until the first reply sample was published; None without
-    voices. `silent`: nobody spoke, by choice. `error`: one line, "" when all went well; `said` is what was
-    heard until then. `pcm` is mono s16le at `sample_rate_hz`.
+    voices. `adapters` that the reply was asked for with, by id; `adapted_tokens` were computed with them on,
+    as the engine counts. `silent`: nobody spoke, by choice. `error`: one line, "" when all went well; `said`
+    is what was heard until then. `pcm` is mono s16le at `sample_rate_hz`.
     """
 
     turn_id: int
@@ -38,6 +39,8 @@ class TurnReport:
     processed_tokens: int
     settled_tokens: int
     reply_tokens: int
+    adapters: list[str]
+    adapted_tokens: int
     invariant_sha256: str
     voice_to_voice_ms: float | None
     stages_ms: dict[str, float]
@@ -64,6 +67,7 @@ class Draft:
     first_words_s: float | None = None
     first_sound_s: float | None = None
     prompt: Prompt | None = None
+    adapters: tuple[AdapterUse, ...] = ()
     usage: Usage = NO_USAGE
     block_tokens: tuple[int, ...] = ()
     silent: bool = False
@@ -116,6 +120,8 @@ class Draft:
             processed_tokens=self.usage.processed_tokens,
             settled_tokens=self.usage.settled_tokens,
             reply_tokens=self.usage.reply_tokens,
+            adapters=[use.adapter_id for use in self.adapters],
+            adapted_tokens=self.usage.adapted_tokens,
             invariant_sha256=self.prompt.invariant_sha256() if self.prompt is not None else "",
             voice_to_voice_ms=self.voice_to_voice_ms(),
             stages_ms=stages_ms(stages),

@@ -25,7 +25,7 @@ class Admission:
         num_matched = longest.num_tokens if longest else 0
         wanted = {m.digest for m in job.prompt.marks if num_matched < m.num_tokens < _below(job)}
         for other in active:
-            if other.adapter_key == job.adapter_key and any(
+            if other.prefix_key == job.prefix_key and any(
                 m.digest in wanted
                 for m in other.prompt.marks
                 if m.num_tokens in other.prompt.tier_ends and m.num_tokens > other.num_computed
@@ -39,6 +39,8 @@ class Admission:
         Raises ContextFull when it can never fit, and what `Adapters.ensure_resident` raises; the caller then
         forgets the job.
         """
+        if active and not self._adapters.fit(job.held_adapters):
+            return False
         parent = self._match(job)
         if not self._fits(job, parent, active):
             return _later(active, "its prompt and reply do not fit into the KV memory")
@@ -53,12 +55,12 @@ class Admission:
         job.sequence = self._sequences.fork(parent.sequence) if parent else self._sequences.create()
         job.num_computed = job.num_cached = parent.num_tokens if parent else 0
         job.admitted_s = now_s
-        self._adapters.ensure_resident(job.request.adapters)
+        self._adapters.ensure_resident(job.held_adapters)
         job.holds_adapters = True
         return True
 
     def _match(self, job: Job) -> Parked | None:
-        return self._prefix_cache.match(job.prompt, job.adapter_key, _below(job))
+        return self._prefix_cache.match(job.prompt, job.prefix_key, _below(job))
 
     def _fits(self, job: Job, parent: Parked | None, active: Sequence[Job]) -> bool:
         """Parked prefixes do not count: they can be dropped, except where a running job shares them."""

@@ -36,6 +36,14 @@ class ModelInfo(NamedTuple):
     max_batch_tokens: int = 512
 
 
+class AdapterFacts(NamedTuple):
+    """Of a checked file: `num_bytes` of memory once loaded. It is meant to act from `invocation_tokens` on,
+    or always when there are none; the backend leaves that to whoever says which adapters compute a span."""
+
+    num_bytes: int
+    invocation_tokens: tuple[int, ...] = ()
+
+
 class Span(NamedTuple):
     """Tokens to append to one sequence at `position`. Only the last token's logits are kept, if asked."""
 
@@ -95,8 +103,12 @@ class Backend(Protocol):
         """Empties a sequence; its unshared cells become free."""
         ...
 
+    def check_adapter(self, path: Path) -> AdapterFacts:
+        """Reads all of a GGUF LoRA and loads nothing. Raises AdapterError."""
+        ...
+
     def load_adapter(self, adapter_id: str, path: Path) -> int:
-        """Checks, then loads a GGUF LoRA; bytes of memory it took. Raises AdapterError."""
+        """Checks its head, then loads a GGUF LoRA; bytes of memory it took. Raises AdapterError."""
         ...
 
     def unload_adapter(self, adapter_id: str) -> None: ...

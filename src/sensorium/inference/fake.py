@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sensorium.errors import AdapterError, BadInput, BundleError, ContextFull, WorkerFailed
 from sensorium.inference import sampling as chains
-from sensorium.inference.backend import ModelInfo, Sampler, Span
+from sensorium.inference.backend import AdapterFacts, ModelInfo, Sampler, Span
 from sensorium.request import AdapterUse, Sampling, adapter_key
 
 NUM_SPECIALS = 64
@@ -122,16 +122,24 @@ class FakeBackend:
         self._sequences.pop(sequence, None)
         self._logits.pop(sequence, None)
 
-    def load_adapter(self, adapter_id: str, path: Path) -> int:
-        """A fake adapter is a file that begins with "fake adapter"; its size is its size."""
+    def check_adapter(self, path: Path) -> AdapterFacts:
+        """A fake adapter is a file that begins with "fake adapter", or "fake adapter from 8 9:" when the
+        tokens 8 and 9 invoke it; its size is its size."""
         try:
             content = path.read_bytes()
         except OSError as e:
             raise AdapterError(f"{path}: {e.strerror or e}") from e
         if not content.startswith(b"fake adapter"):
             raise AdapterError(f"{path} was made for another model")
-        self._adapters[adapter_id] = len(content)
-        return len(content)
+        invoked = re.match(rb"fake adapter from ([0-9 ]+):", content)
+        tokens = tuple(int(t) for t in invoked[1].split()) if invoked else ()
+        if any(t >= VOCAB_SIZE for t in tokens):
+            raise AdapterError(f"{path}: an invocation token is outside the vocabulary")
+        return AdapterFacts(len(content), tokens)
+
+    def load_adapter(self, adapter_id: str, path: Path) -> int:
+        self._adapters[adapter_id] = self.check_adapter(path).num_bytes
+        return self._adapters[adapter_id]
 
     def unload_adapter(self, adapter_id: str) -> None:
         del self._adapters[adapter_id]

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from sensorium.errors import SensoriumError
+from sensorium.inference.activation import Activation, AdapterSet
 from sensorium.inference.backend import Sampler
 from sensorium.inference.prefix_cache import AdapterKey, Parked
 from sensorium.inference.tokenizer import TextJoiner, TokenizedPrompt
@@ -86,7 +87,7 @@ class Job:
     """
 
     request: Request
-    adapter_key: AdapterKey
+    activation: Activation
     submitted_s: float
     urgency: Urgency
     sequence: int | None = None
@@ -96,6 +97,7 @@ class Job:
     num_cached: int = 0
     num_processed: int = 0
     num_settled: int = 0
+    num_adapted: int = 0
     num_drawn: int = 0
     pending: int | None = None
     joiner: TextJoiner = field(default_factory=TextJoiner)
@@ -116,6 +118,21 @@ class Job:
         return self.request.max_tokens == 0
 
     @property
+    def prefix_key(self) -> AdapterKey:
+        """The adapters under which its stable tiers are computed, kept and found."""
+        return self.activation.before.key
+
+    @property
+    def adapters(self) -> AdapterSet:
+        """What computes its next token."""
+        return self.activation.at(self.num_computed)
+
+    @property
+    def held_adapters(self) -> tuple[AdapterUse, ...]:
+        """All that it may come to use."""
+        return self.activation.before.uses if self.settles else self.activation.after.uses
+
+    @property
     def num_prompt(self) -> int:
         return len(self.prompt.ids)
 
@@ -131,8 +148,10 @@ class Job:
         return self.num_prompt + self.request.max_tokens - 1 - self.num_computed
 
     def next_stop(self) -> int:
-        """How far a chunk may go: to the next tier end, where a prefix is parked, or to the prompt's end."""
-        return next((e for e in self.prompt.tier_ends if e > self.num_computed), self.num_prompt)
+        """How far a chunk may go: to the next tier end, where a prefix is parked, to where an adapter begins
+        to act, or to the prompt's end."""
+        ends = (*self.prompt.tier_ends, self.activation.start or 0, self.num_prompt)
+        return min(end for end in ends if end > self.num_computed)
 
     def usage(self) -> Usage:
         return Usage(
@@ -141,6 +160,7 @@ class Job:
             processed_tokens=self.num_processed,
             settled_tokens=min(self.num_settled, self.num_cached),
             reply_tokens=self.num_drawn,
+            adapted_tokens=self.num_adapted,
         )
 
     def stages(self, now_s: float) -> tuple[tuple[str, float, float], ...]:

@@ -27,9 +27,10 @@ os.environ.setdefault("GOMP_SPINCOUNT", "300")
 
 import llama_cpp.llama_cpp as lib
 
+from sensorium.bundles import gguf_adapter, gguf_file
 from sensorium.errors import AdapterError, BadInput, BundleError, ContextFull, WorkerFailed
-from sensorium.inference import gguf_file, sampling
-from sensorium.inference.backend import ModelInfo, Sampler, Span
+from sensorium.inference import sampling
+from sensorium.inference.backend import AdapterFacts, ModelInfo, Sampler, Span
 from sensorium.request import AdapterUse, Sampling, adapter_key
 
 KV_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
@@ -144,11 +145,15 @@ class _Batch:
 
 
 class LlamaBackend:
-    """Raises BundleError when the file is no usable model, WorkerFailed when its context cannot be made."""
+    """Raises BundleError when the file is no usable model, WorkerFailed when its context cannot be made.
 
-    def __init__(self, path: Path, config: LlamaConfig) -> None:
+    `sha256` of the file, where it is known, refuses adapters that name another.
+    """
+
+    def __init__(self, path: Path, config: LlamaConfig, *, sha256: str = "") -> None:
         _check_config(config)
         self._file = gguf_file.read_model(path)
+        self._sha256 = sha256
         self._adapters: dict[str, tuple[Any, int]] = {}
         self._active: tuple[tuple[str, float], ...] = ()
         self._rows: dict[int, int] = {}
@@ -231,16 +236,20 @@ class LlamaBackend:
         self._lengths.pop(sequence, None)
         self._rows.pop(sequence, None)
 
+    def check_adapter(self, path: Path) -> AdapterFacts:
+        found = gguf_adapter.read_adapter(path, self._file, model_sha256=self._sha256)
+        gguf_adapter.check_numbers(found.file)
+        return AdapterFacts(found.num_bytes, found.invocation_tokens)
+
     def load_adapter(self, adapter_id: str, path: Path) -> int:
-        file = gguf_file.read_adapter(path, self._file)
+        found = gguf_adapter.read_adapter(path, self._file, model_sha256=self._sha256)
         handle = lib.llama_adapter_lora_init(self._model, os.fsencode(path))
         if not handle:
-            raise AdapterError(f"{path} was refused: {_log.reason()}")
+            raise AdapterError(f"{path} was refused: {_log.reason()}", remedy="make or download it again")
         if adapter_id in self._adapters:
             self.unload_adapter(adapter_id)
-        num_bytes = sum(t.num_bytes for t in file.tensors.values())
-        self._adapters[adapter_id] = (handle, num_bytes)
-        return num_bytes
+        self._adapters[adapter_id] = (handle, found.num_bytes)
+        return found.num_bytes
 
     def unload_adapter(self, adapter_id: str) -> None:
         handle, _ = self._adapters.pop(adapter_id)

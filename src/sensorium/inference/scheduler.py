@@ -74,8 +74,8 @@ class Scheduler:
                 f"prompt and reply take {num_tokens} tokens, the context has {self._limits.context_tokens}",
                 remedy="shorten the conversation or configure a larger context",
             )
-        key = self.adapters.key(request.adapters)
-        job = Job(request, key, self._clock.now_s(), request.urgency)
+        activation = self.adapters.activation(request.adapters, request.prompt)
+        job = Job(request, activation, self._clock.now_s(), request.urgency)
         if not job.settles:
             job.sampler = self._backend.sampler(request.sampling)
             if request.sampling.repeat_penalty != 1.0 and request.sampling.repeat_last_n > 0:
@@ -144,7 +144,7 @@ class Scheduler:
         """The jobs of one adapter set: that with the most urgent job, or one that was skipped too often."""
         groups: dict[AdapterKey, list[Job]] = {}
         for job in self._active:
-            groups.setdefault(job.adapter_key, []).append(job)
+            groups.setdefault(job.adapters.key, []).append(job)
         if not groups:
             return []
 
@@ -186,7 +186,7 @@ class Scheduler:
     def _run(self, batch: list[Slice]) -> bool:
         start_s = self._clock.now_s()
         try:
-            self._backend.decode([s.span for s in batch], batch[0].job.request.adapters)
+            self._backend.decode([s.span for s in batch], batch[0].job.adapters.uses)
         except ContextFull as e:
             # The backend may need more room than one cell per token (sliding windows): make some, try again.
             if not self.prefix_cache.evict_one():
@@ -209,12 +209,13 @@ class Scheduler:
     def _postprocess(self, batch: list[Slice]) -> None:
         for job, num_tokens, span in batch:
             self.sequences.extended(span.sequence, num_tokens)
+            job.num_adapted += num_tokens if job.adapters.uses else 0
             job.num_computed += num_tokens
             if job.pending is None:
                 job.num_processed += num_tokens
                 self.totals["settled_tokens" if job.settles else "processed_tokens"] += num_tokens
                 if job.num_computed in job.prompt.tier_ends:
-                    self.prefix_cache.park(job.prompt, job.adapter_key, job.num_computed, span.sequence)
+                    self.prefix_cache.park(job.prompt, job.prefix_key, job.num_computed, span.sequence)
             job.pending = None
         for job, _, span in batch:
             if span.wants_logits:
@@ -242,6 +243,7 @@ class Scheduler:
         else:
             self._say(job, job.joiner.feed(piece), False)
         job.pending = token
+        job.activation.drawn(token, job.num_computed)
         if job.num_drawn == job.request.max_tokens:
             self._end(job, "length")
 
@@ -263,6 +265,7 @@ class Scheduler:
                 prompt_tokens=job.num_prompt,
                 cached_tokens=job.num_cached,
                 reply_tokens=job.num_drawn,
+                adapted_tokens=job.num_adapted,
             )
         self._forget(job)
 
@@ -273,7 +276,7 @@ class Scheduler:
     def _forget(self, job: Job) -> None:
         (self._waiting if job in self._waiting else self._active).remove(job)
         if job.holds_adapters:
-            self.adapters.release(job.request.adapters)
+            self.adapters.release(job.held_adapters)
         if job.parent is not None:
             self.prefix_cache.release(job.parent)
         if job.sequence is not None:

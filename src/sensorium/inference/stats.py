@@ -14,7 +14,7 @@ def values(scheduler: Scheduler, backend: Backend) -> dict[str, Any]:
     `hit_rate` is the share of all prompt tokens that were in memory when their turn began.
     """
     totals = scheduler.totals
-    names = ("prompt_tokens", "cached_tokens", "processed_tokens", "settled_tokens", "reply_tokens")
+    kinds = ("prompt", "cached", "processed", "settled", "reply", "adapted")
     return {
         "model": backend.info.name,
         "memory_bytes": backend.memory_bytes(),
@@ -23,10 +23,11 @@ def values(scheduler: Scheduler, backend: Backend) -> dict[str, Any]:
         "parked": scheduler.prefix_cache.num_by_kind(),
         "evictions": scheduler.prefix_cache.counts["evictions"],
         "turns": totals["turns"],
-        "tokens": {name.removesuffix("_tokens"): totals[name] for name in names},
+        "tokens": {kind: totals[f"{kind}_tokens"] for kind in kinds},
         "hit_rate": totals["cached_tokens"] / max(1, totals["prompt_tokens"]),
         "batch_ms": scheduler.batch_ms.summary(),
         "decode_ms": scheduler.decode_ms.summary(),
         "prefill_token_ms": scheduler.pace.tile_ms,
         "adapters": scheduler.adapters.states(),
+        "adapter_loads": scheduler.adapters.num_loads,
     }

@@ -96,7 +96,20 @@ CREATE TABLE turns (
 CREATE INDEX turns_by_persona ON turns (persona_id, id);
 """
 
-STEPS: tuple[str, ...] = (_FIRST,)
+# The files lie in the folder `voices` under their sha256. Personas name theirs in their record.
+_VOICES = """
+CREATE TABLE voices (
+    sha256 TEXT PRIMARY KEY CHECK (length(sha256) = 64),
+    name TEXT NOT NULL UNIQUE,
+    num_bytes INTEGER NOT NULL CHECK (num_bytes > 0),
+    licence TEXT NOT NULL,
+    attribution TEXT NOT NULL,
+    consent TEXT NOT NULL,
+    added_at REAL NOT NULL
+) STRICT;
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _VOICES)
 
 
 def migrate(db: Database, path: Path, fill: Callable[[Database], None]) -> None:

@@ -182,7 +182,8 @@ def serve(
     front: shell.Shell, bundle: Bundle, config: LlamaConfig, adapter_bytes: int, limits: Limits, clock: Clock
 ) -> None:
     started_s = clock.now_s()
-    with closing(LlamaBackend(bundle.file("mind"), config)) as backend:
+    mind, sha256 = bundle.file("mind"), bundle.files["mind"].sha256
+    with closing(LlamaBackend(mind, config, sha256=sha256)) as backend:
         tokenizer = Tokenizer(backend, word_space=bundle.prompt.get("text_form") == "spoken")
         scheduler = Scheduler(backend, Adapters(backend, adapter_bytes), clock, limits)
         warm_up(backend, scheduler.pace, clock)

@@ -28,6 +28,7 @@ from sensorium.request import Prompt, Tier
 from sensorium.store.people import Person
 from sensorium.store.store import Store
 from sensorium.trace import Trace
+from sensorium.voices.library import Library
 
 
 @pytest.fixture
@@ -62,6 +63,7 @@ class House:
         self.fake_mouth = FakeMouth()
         self.reply: Callable[[Prompt], Iterable[str]] = lambda prompt: [" i", " like", " apples"]
         self.turns = Turns()
+        self.library = Library(store.path.parent)
         self.trace = Trace("front", clock)
         self.sam = Person(id="sam", name="Sam")
 
@@ -73,7 +75,7 @@ class House:
         self.room = await RoomState.open(self.store, room, self.clock, max_chars=3_000)
         self.format = prompt_formats.from_bundle(catalogue.find("nano").prompt)
         self.cache = CompositionCache(self.clock)
-        self.adapters = AdapterTable(self.llm, self.counters)
+        self.adapters = AdapterTable(self.llm, self.counters, self.library)
         self.settler = Settler(self.llm, self._stable, self.adapters, self.counters)
         self.background.start(self.settler.run())
         self.conversation = Conversation(

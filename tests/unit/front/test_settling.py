@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from sensorium.front.links import LlmLink
 from sensorium.front.settling import Settler
 from sensorium.metrics import Counters
 from sensorium.request import Block, Part, Prompt, Scope, Tier
+from sensorium.voices.library import Library
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +27,7 @@ def prompt(persona_id: str, text: str = "") -> Prompt:
 
 async def test_everybody_is_settled_in_order_and_then_it_is_idle(counters: Counters) -> None:
     link, fake = LlmLink(counters), FakeLlm(lambda p: [])
-    settler = Settler(link, prompt, AdapterTable(link, counters), counters)
+    settler = Settler(link, prompt, AdapterTable(link, counters, Library(Path("nowhere"))), counters)
     async with connected(link, fake), Background() as background:
         background.start(settler.run())
         settler.want(["theo", "maya"])
@@ -42,7 +44,10 @@ async def test_a_wish_that_waits_is_served_once_with_what_is_newest(counters: Co
     link, fake = LlmLink(counters), FakeLlm(lambda p: [])
     texts = {"maya": "old", "theo": "old"}
     settler = Settler(
-        link, lambda persona_id: prompt(persona_id, texts[persona_id]), AdapterTable(link, counters), counters
+        link,
+        lambda persona_id: prompt(persona_id, texts[persona_id]),
+        AdapterTable(link, counters, Library(Path("nowhere"))),
+        counters,
     )
     settler.want(["maya", "theo"])
     texts["theo"] = "new"
@@ -59,7 +64,9 @@ async def test_a_wish_that_waits_is_served_once_with_what_is_newest(counters: Co
 
 async def test_who_has_left_is_not_settled(counters: Counters) -> None:
     link, fake = LlmLink(counters), FakeLlm(lambda p: [])
-    settler = Settler(link, lambda persona_id: None, AdapterTable(link, counters), counters)
+    settler = Settler(
+        link, lambda persona_id: None, AdapterTable(link, counters, Library(Path("nowhere"))), counters
+    )
     async with connected(link, fake), Background() as background:
         background.start(settler.run())
         settler.want(["maya"])
@@ -70,7 +77,7 @@ async def test_who_has_left_is_not_settled(counters: Counters) -> None:
 
 async def test_a_model_that_is_gone_is_counted_and_the_settler_lives_on(counters: Counters) -> None:
     link, fake = LlmLink(counters), FakeLlm(lambda p: [])
-    settler = Settler(link, prompt, AdapterTable(link, counters), counters)
+    settler = Settler(link, prompt, AdapterTable(link, counters, Library(Path("nowhere"))), counters)
     async with Background() as background:
         background.start(settler.run())
         async with connected(link, fake):

@@ -9,14 +9,15 @@ import pytest
 
 from sensorium.bench import random_gguf
 from sensorium.inference.backend import Backend
-from sensorium.inference.fake import FakeBackend
+from sensorium.inference.fake import NUM_SPECIALS, FakeBackend
 from sensorium.inference.llama import LlamaBackend, LlamaConfig
 
 CONFIG = LlamaConfig(cells=1024, sequences=16, batch_tokens=128, decode_threads=1, batch_threads=1)
 
 
 class Models:
-    """The session's files: `dense`, `hybrid`, `other` (dense, another width) and LoRAs for `dense`."""
+    """The session's files: `dense`, `hybrid`, `other` (dense, another width) and LoRAs for `dense`; voices
+    are activated ones, invoked by <|self|>."""
 
     def __init__(self, folder: Path) -> None:
         self.dense = folder / "dense.gguf"
@@ -25,12 +26,16 @@ class Models:
         self.lora_a = folder / "a.gguf"
         self.lora_b = folder / "b.gguf"
         self.lora_other = folder / "other-lora.gguf"
+        self.voice_a = folder / "voice-a.gguf"
+        self.voice_b = folder / "voice-b.gguf"
         random_gguf.write_dense(self.dense)
         random_gguf.write_hybrid(self.hybrid)
         random_gguf.write_dense(self.other, width=96, heads=3, seed=7)
         random_gguf.write_lora(self.lora_a, base=self.dense, seed=11)
         random_gguf.write_lora(self.lora_b, base=self.dense, seed=12)
         random_gguf.write_lora(self.lora_other, base=self.other, seed=13)
+        for path, seed in ((self.voice_a, 14), (self.voice_b, 15)):
+            random_gguf.write_lora(path, base=self.dense, seed=seed, strength=3.0, invoked_by=["<|self|>"])
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +49,10 @@ def fake_adapters(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]
     paths = folder / "a", folder / "b"
     for path in paths:
         path.write_bytes(b"fake adapter " + path.name.encode())
+    # Invoked by the letters "o" and "lo", which the prompts of the tests also hold in their stable tiers.
+    for name, word in (("voice", b"o"), ("voice2", b"lo")):
+        ids = " ".join(str(NUM_SPECIALS + letter) for letter in word)
+        (folder / name).write_text(f"fake adapter from {ids}: {name}")
     return paths
 
 
@@ -59,6 +68,24 @@ def backend(request: pytest.FixtureRequest, models: Models) -> Iterator[Backend]
         config = CONFIG._replace(flash_attention=request.param == "llama-flash")
         opened = LlamaBackend(models.hybrid if request.param == "hybrid" else models.dense, config)
     yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["fake", "llama"])
+def backend_and_voices(
+    request: pytest.FixtureRequest, models: Models, tmp_path: Path
+) -> Iterator[tuple[Backend, Path, Path]]:
+    """Two adapters that <|self|> invokes."""
+    opened: Backend
+    if request.param == "fake":
+        opened = FakeBackend(random_gguf.special_tokens(), cells=8192, sequences=16, max_batch_tokens=128)
+        paths = tmp_path / "a", tmp_path / "b"
+        for path in paths:
+            path.write_text(f"fake adapter from {opened.special('<|self|>')}: {path.name}")
+    else:
+        opened = LlamaBackend(models.dense, CONFIG)
+        paths = models.voice_a, models.voice_b
+    yield opened, *paths
     opened.close()
 
 

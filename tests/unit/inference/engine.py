@@ -58,7 +58,12 @@ class Engine:
         self._next_id = 0
 
     def prompt(
-        self, persona: str, history: Sequence[str] = (), new: str = "?", shared: str = "rules"
+        self,
+        persona: str,
+        history: Sequence[str] = (),
+        new: str = "?",
+        shared: str = "rules",
+        ends_with: str = "",
     ) -> TokenizedPrompt:
         blocks = [
             Block(Tier.INVARIANT, Scope.SHARED, "rules", (Part("<|begin|>", True), Part(shared))),
@@ -71,7 +76,8 @@ class Engine:
             ),
         ]
         if new:
-            blocks.append(Block(Tier.VOLATILE, Scope.PERSONA, "new", (Part(new),)))
+            last = (Part(ends_with, True),) if ends_with else ()
+            blocks.append(Block(Tier.VOLATILE, Scope.PERSONA, "new", (Part(new), *last)))
         return self.tokenizer.prompt(Prompt(persona, tuple(blocks)))
 
     def ask(
@@ -86,8 +92,22 @@ class Engine:
         sampling: Sampling = GREEDY,
         shared: str = "rules",
     ) -> int:
-        self._next_id += 1
         prompt = self.prompt(persona, history, new, shared)
+        return self.ask_prompt(
+            prompt, persona, adapters=adapters, max_tokens=max_tokens, urgency=urgency, sampling=sampling
+        )
+
+    def ask_prompt(
+        self,
+        prompt: TokenizedPrompt,
+        persona: str = "maya",
+        *,
+        adapters: tuple[AdapterUse, ...] = (),
+        max_tokens: int = 8,
+        urgency: Urgency = Urgency.SPEAKING,
+        sampling: Sampling = GREEDY,
+    ) -> int:
+        self._next_id += 1
         self.scheduler.submit(
             Request(self._next_id, persona, prompt, max_tokens, sampling, adapters, urgency)
         )

@@ -258,6 +258,44 @@ def test_adapter_a_then_b_then_a_gives_the_cold_answer_of_a(
         cold(backend, tokens, a)
 
 
+def test_an_adapter_says_what_it_takes_and_what_invokes_it(
+    backend_and_adapters: tuple[Backend, Path, Path],
+) -> None:
+    backend, path_a, _ = backend_and_adapters
+    facts = backend.check_adapter(path_a)
+    assert facts.invocation_tokens == () and backend.memory_bytes()["adapters"] == 0
+    assert backend.load_adapter("a", path_a) == facts.num_bytes == backend.memory_bytes()["adapters"]
+
+
+def test_an_adapter_that_is_switched_on_in_the_middle_leaves_what_was_before_to_all(
+    backend_and_voices: tuple[Backend, Path, Path],
+) -> None:
+    """A/B/A, each on a fork of one prefix that was computed without any."""
+    backend, path_a, path_b = backend_and_voices
+    self_token = backend.special("<|self|>")
+    for name, path in (("a", path_a), ("b", path_b)):
+        assert backend.check_adapter(path).invocation_tokens == (self_token,)
+        backend.load_adapter(name, path)
+    sets = [(AdapterUse("a"),), (AdapterUse("b"),), (AdapterUse("a"),), ()]
+
+    def answer(start: int, uses: tuple[AdapterUse, ...]) -> list[int]:
+        backend.decode([Span(start, 60, (self_token,), True)], uses)
+        drawn = greedy(backend, start, 61, 12, uses)
+        backend.drop(start)
+        return drawn
+
+    wanted = []
+    for uses in sets:
+        feed(backend, 14, 0, tokens_of(backend, 60))
+        wanted.append(answer(14, uses))
+    assert len({tuple(w) for w in wanted}) == 3
+    feed(backend, 0, 0, tokens_of(backend, 60))
+    for _ in range(2):
+        for uses, said in zip(sets, wanted, strict=True):
+            backend.fork(0, 1)
+            assert answer(1, uses) == said
+
+
 def test_an_adapter_that_is_none_is_refused(
     backend_and_adapters: tuple[Backend, Path, Path], tmp_path: Path
 ) -> None:
@@ -267,5 +305,7 @@ def test_an_adapter_that_is_none_is_refused(
     for path in (broken, tmp_path / "absent"):
         with pytest.raises(AdapterError):
             backend.load_adapter("x", path)
+        with pytest.raises(AdapterError):
+            backend.check_adapter(path)
     backend.load_adapter("a", path_a)
     assert backend.memory_bytes()["adapters"] > 0

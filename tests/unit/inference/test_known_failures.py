@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.unit.inference.conftest import CONFIG, Models
 from tests.unit.inference.engine import Engine, timed
 
@@ -12,7 +14,7 @@ from sensorium.bench.random_gguf import words
 from sensorium.inference.backend import Backend
 from sensorium.inference.llama import LlamaBackend, LlamaConfig
 from sensorium.inference.scheduler import Limits
-from sensorium.request import AdapterUse
+from sensorium.request import AdapterUse, Sampling, Usage
 
 RULES = " ".join(words(40))
 IDENTITIES = [" ".join(words(200)[40 + 10 * i : 52 + 10 * i]) for i in range(9)]
@@ -94,6 +96,72 @@ def test_7_kv_computed_under_one_adapter_is_never_used_under_another(
     hits = warm.scheduler.totals["cached_tokens"]
     assert hits > 0.5 * warm.scheduler.totals["prompt_tokens"]
     warm.scheduler.prefix_cache.clear()
+
+
+def test_7_a_voice_swap_on_a_shared_prefix_processes_nothing_of_it_again(
+    backend_and_voices: tuple[Backend, Path, Path],
+) -> None:
+    """Activated adapters: A, B, A and none share what stands before the invocation, and answer as cold."""
+    backend, path_a, path_b = backend_and_voices
+    sets: list[tuple[AdapterUse, ...]] = [
+        (AdapterUse("a"),), (AdapterUse("b"),), (AdapterUse("a"),), (), (AdapterUse("a", 0.5),), (),
+    ]  # fmt: skip
+    stable = history(3)
+
+    def engine() -> Engine:
+        made = Engine(backend, limits=Limits(context_tokens=1024))
+        made.adapters.register("a", path_a)
+        made.adapters.register("b", path_b)
+        return made
+
+    def ask(on: Engine, uses: tuple[AdapterUse, ...], persona: str = IDENTITIES[0]) -> tuple[str, Usage]:
+        prompt = on.prompt(persona, stable, words(5)[4], RULES, ends_with="<|self|>")
+        turn = on.ask_prompt(prompt, adapters=uses, max_tokens=12)
+        on.run()
+        return on.said.get(turn, ""), on.usage(turn)
+
+    wanted = []
+    for uses in sets:
+        fresh = engine()
+        wanted.append(ask(fresh, uses)[0])
+        fresh.scheduler.prefix_cache.clear()
+    assert wanted[0] == wanted[2] and len(set(wanted)) >= 4
+
+    warm = engine()
+    num_new = len(backend.tokenize(words(5)[4])) + 1
+    _, usage = ask(warm, sets[1])  # what a voice has read first is there for all
+    assert usage.cached_tokens == 0 and usage.processed_tokens == usage.prompt_tokens
+    for uses, answer in zip(sets, wanted, strict=True):
+        said, usage = ask(warm, uses)
+        assert said == answer
+        assert usage.processed_tokens == num_new, "the prefix is the base model's, whoever speaks"
+        # From <|self|> on: that token and the reply, but for a last token that nothing follows.
+        num_computed = 1 + min(usage.reply_tokens, 11)
+        assert usage.adapted_tokens == (num_computed if uses else 0)
+    # Another persona with a voice shares the rules, as one without does.
+    assert ask(warm, sets[1], IDENTITIES[1])[1].cached_tokens == warm.prompt("x", shared=RULES).shared
+    assert set(warm.adapters.states().values()) == {"resident"}
+    warm.scheduler.prefix_cache.clear()
+
+
+def test_7_before_the_invocation_the_logits_are_the_base_models_to_the_bit(models: Models) -> None:
+    """The token before <|self|> is drawn under a voice from the logits that it is drawn from without."""
+    seen: dict[str, list[NDArray[np.float32]]] = {}
+    for name in ("none", "a"):
+        backend = LlamaBackend(models.dense, CONFIG)
+        engine = Engine(backend, limits=Limits(context_tokens=1024))
+        engine.adapters.register("a", models.voice_a)
+        rows = seen[name] = []
+        draw = backend.sample
+        backend.sample = lambda s, p, b=backend, d=draw, r=rows: r.append(b.logits(s)) or d(s, p)  # type: ignore
+        uses = (AdapterUse("a"),) if name == "a" else ()
+        grammar = f'root ::= "{words(9)[3]}" " {words(9)[4]}"'
+        engine.ask(IDENTITIES[0], history(3), words(5)[4], adapters=uses, shared=RULES,
+                   sampling=Sampling(grammar=grammar), max_tokens=40)  # fmt: skip
+        engine.run()
+        backend.close()
+    assert len(seen["none"]) > 2
+    assert all(np.array_equal(x, y) for x, y in zip(seen["none"], seen["a"], strict=True))
 
 
 @pytest.mark.parametrize("model", ["dense", "hybrid"])

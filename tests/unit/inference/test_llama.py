@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import llama_cpp.llama_cpp as lib
 import pytest
 from tests.unit.inference.conftest import CONFIG, Models
 
@@ -38,6 +39,17 @@ def test_an_adapter_of_another_model_is_refused_and_the_next_one_works(models: M
     assert backend.load_adapter("x", models.lora_a) == backend.memory_bytes()["adapters"] > 0
     assert backend.load_adapter("x", models.lora_b) == backend.memory_bytes()["adapters"]
     backend.close()
+    backend.close()
+
+
+def test_llama_cpp_finds_the_invocation_tokens_that_we_find(models: Models) -> None:
+    backend = LlamaBackend(models.dense, CONFIG)
+    for path in (models.voice_a, models.lora_a):
+        backend.load_adapter("x", path)
+        handle, _ = backend._adapters["x"]
+        count = lib.llama_adapter_get_alora_n_invocation_tokens(handle)
+        found = lib.llama_adapter_get_alora_invocation_tokens(handle)
+        assert tuple(found[i] for i in range(count)) == backend.check_adapter(path).invocation_tokens
     backend.close()
 
 

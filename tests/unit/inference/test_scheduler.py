@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.unit.inference.engine import SPECIALS, Engine, timed
 
-from sensorium.errors import AdapterError, BadInput, ContextFull, NotFound, WorkerFailed
+from sensorium.errors import BadInput, ContextFull, NotFound, WorkerFailed
 from sensorium.inference.backend import Span
 from sensorium.inference.fake import FakeBackend
 from sensorium.inference.jobs import Began, Failed, Finished, Request, Said, Settled, Urgency
@@ -358,15 +358,46 @@ def test_a_backend_that_is_full_too_early_gets_room_by_eviction() -> None:
     assert engine.reply("maya", sampling=literal("ok")) == "ok"
 
 
+def test_a_voice_acts_from_the_drawn_token_that_invokes_it(fake_adapters: tuple[Path, Path]) -> None:
+    engine, backend = timed()
+    engine.adapters.register("voice", fake_adapters[0].parent / "voice")
+    uses = (AdapterUse("voice"),)
+    turn = engine.ask("leo", adapters=uses, sampling=literal("go on"), max_tokens=20)
+    engine.run()
+    letters: dict[tuple[AdapterUse, ...], str] = dict.fromkeys((uses, ()), "")
+    for spans, adapters in backend.batches:
+        for span in spans:
+            letters[adapters] += b"".join(backend.piece(t)[0] for t in span.tokens).decode()
+    assert letters[()] == "<|begin|>rulesi am leo<|end|>?g" and letters[uses] == "o on"
+    assert engine.usage(turn).adapted_tokens == 4 and engine.said[turn] == "go on"
+
+
+def test_a_turn_waits_for_the_memory_of_another_ones_adapter(tmp_path: Path) -> None:
+    engine, backend = timed()
+    for name in "ab":
+        path = tmp_path / name
+        path.write_bytes(b"fake adapter" + name.encode() * (600 << 10))
+        engine.adapters.register(name, path)
+    turns = [
+        engine.ask(name, adapters=(AdapterUse(name),), sampling=literal("done"), max_tokens=9)
+        for name in "ab"
+    ]
+    engine.run()
+    assert [engine.said[t] for t in turns] == ["done", "done"]
+    used = [adapters for _, adapters in backend.batches]
+    assert used == sorted(used, key=str)  # all of a, then all of b
+    assert engine.adapters.states() == {"a": "registered", "b": "resident"}
+
+
 def test_an_adapter_that_vanished_fails_its_turn_only(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"fake adapter")
     engine, _ = timed()
     engine.adapters.register("a", path)
     other = tmp_path / "b"
-    other.write_bytes(b"fake adapter" + bytes(1 << 20))
-    with pytest.raises(AdapterError):
-        engine.adapters.register("b", other)
+    other.write_bytes(b"fake adapter" + bytes((1 << 20) - 12))
+    engine.adapters.register("b", other)
+    assert engine.adapters.states() == {"a": "registered", "b": "resident"}
     path.unlink()
     turn = engine.ask("maya", adapters=(AdapterUse("a"),))
     engine.run()

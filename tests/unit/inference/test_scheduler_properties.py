@@ -16,7 +16,10 @@ from sensorium.inference.scheduler import Limits
 from sensorium.request import AdapterUse, Sampling
 
 PERSONAS = ("maya", "leo", "ines", "otto")
-ADAPTERS = ((), (AdapterUse("a"),), (AdapterUse("b", 0.5),), (AdapterUse("a"), AdapterUse("b")))
+ADAPTERS = (
+    (), (AdapterUse("a"),), (AdapterUse("b", 0.5),), (AdapterUse("a"), AdapterUse("b")),
+    (AdapterUse("voice"),), (AdapterUse("voice2", 0.5), AdapterUse("a")),
+)  # fmt: skip
 
 
 class Ask(NamedTuple):
@@ -43,10 +46,11 @@ class Steps(NamedTuple):
 
 
 small = st.integers(0, 3)
-asks = st.builds(Ask, small, st.integers(0, 4), st.sampled_from(["?", "hello", "x" * 30, ""]), small,
+uses = st.integers(0, len(ADAPTERS) - 1)
+asks = st.builds(Ask, small, st.integers(0, 4), st.sampled_from(["?", "hello", "x" * 30, ""]), uses,
                  st.integers(1, 12), st.integers(0, 2))  # fmt: skip
 actions = st.one_of(
-    asks, asks, st.builds(Settle, small, st.integers(0, 4), small), st.builds(Cancel, st.integers(0, 20)),
+    asks, asks, st.builds(Settle, small, st.integers(0, 4), uses), st.builds(Cancel, st.integers(0, 20)),
     st.builds(Steps, st.integers(1, 12)),
 )  # fmt: skip
 
@@ -68,7 +72,7 @@ def ask(engine: Engine, wanted: Ask) -> int:
 
 
 def with_adapters(engine: Engine, folder: Path) -> Engine:
-    for name in "ab":
+    for name in ("a", "b", "voice", "voice2"):
         engine.adapters.register(name, folder / name)
     return engine
 

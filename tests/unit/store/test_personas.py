@@ -16,7 +16,7 @@ ZOE = Persona(
     description="Hums.",
     facts={"likes": "bells"},
     voice=Voice(pitch=3),
-    voice_adapter_id="v1",
+    voice_adapter_id=f"warm@{'ab' * 32}",
 )
 
 

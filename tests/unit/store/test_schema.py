@@ -9,8 +9,10 @@ import apsw
 import pytest
 
 from sensorium.errors import StoreError
-from sensorium.store import schema
+from sensorium.persona import Persona
+from sensorium.store import personas, schema, voices
 from sensorium.store.database import APPLICATION_ID, Database
+from sensorium.store.voices import Voice
 
 
 @pytest.fixture
@@ -65,6 +67,27 @@ def test_a_fill_that_fails_leaves_the_store_empty(db: Database) -> None:
         schema.migrate(db, PATH, fail)
     assert db.pragma("user_version") == 0
     assert db.execute("SELECT count(*) FROM sqlite_schema").get == 0
+
+
+def test_a_store_from_before_voices_keeps_its_personas_and_gets_the_table(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = schema.STEPS
+    monkeypatch.setattr(schema, "STEPS", steps[:1])
+    schema.migrate(db, PATH, seed_one)
+    monkeypatch.setattr(schema, "STEPS", steps)
+    schema.migrate(db, PATH, lambda _: pytest.fail("only an empty store is filled"))
+    assert db.pragma("user_version") == len(steps) > 1
+    assert personas.get(db, "maya").voice_ref is None
+    voice = Voice(
+        name="warm", sha256="ab" * 32, num_bytes=1, licence="MIT", attribution="A", consent="c", added_at=1.0
+    )
+    voices.add(db, voice)
+    assert voices.assign(db, "maya", voice.ref).voice_ref == voice.ref
+
+
+def seed_one(db: Database) -> None:
+    personas.put(db, Persona(id="maya", name="Maya"))
 
 
 def test_a_newer_schema_is_refused(db: Database) -> None:

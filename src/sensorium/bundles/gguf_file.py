@@ -1,6 +1,6 @@
 """Reads and checks the head of a GGUF file before any native code sees it.
 
-Knows the container and LoRA naming, nothing of architectures. Refuses what is not GGUF, what is cut short and
+Knows the container, nothing of architectures and adapters. Refuses what is not GGUF, what is cut short and
 what claims absurd sizes. Format: ggml-org/ggml docs/gguf.md, versions 2 and 3, little-endian.
 """
 
@@ -12,13 +12,15 @@ import struct
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from sensorium.errors import AdapterError, BundleError
+from sensorium.errors import BundleError
 
 MAX_TENSORS = 1 << 16
 MAX_METADATA = 1 << 14
 MAX_NAME_BYTES = 1 << 16
 MAX_STRING_BYTES = 1 << 26
 MAX_ARRAY_ITEMS = 1 << 24
+MAX_KEPT_ITEMS = 64
+UINT32 = 4
 
 _MAGIC = b"GGUF"
 _STRING, _ARRAY, _BOOL = 8, 9, 7
@@ -56,17 +58,36 @@ class Tensor(NamedTuple):
     num_bytes: int
 
 
+class Array(NamedTuple):
+    """An array of the metadata. `kind` is the GGUF type of its items (`UINT32`, ...); `items` only when they
+    are numbers and at most `MAX_KEPT_ITEMS`, else empty."""
+
+    kind: int
+    length: int
+    items: tuple[int | float | bool, ...] = ()
+
+
+Value = str | int | float | bool | Array
+
+
 class GgufFile(NamedTuple):
-    """`metadata` holds scalars and strings; an array is kept as its number of items."""
+    """`data_start` is where tensor offsets count from, in bytes."""
 
     path: Path
     num_bytes: int
-    metadata: dict[str, str | int | float | bool]
+    metadata: dict[str, Value]
     tensors: dict[str, Tensor]
+    data_start: int
 
     def text(self, key: str) -> str:
         value = self.metadata.get(key, "")
         return value if isinstance(value, str) else ""
+
+    @property
+    def vocab_size(self) -> int:
+        """Tokens of a model's vocabulary; 0 when there is none."""
+        tokens = self.metadata.get("tokenizer.ggml.tokens")
+        return tokens.length if isinstance(tokens, Array) else 0
 
 
 def read(path: Path) -> GgufFile:
@@ -93,31 +114,10 @@ def read_model(path: Path) -> GgufFile:
         value = file.metadata.get(f"{architecture}.{key}")
         if not isinstance(value, int) or not 0 < value < 1 << 24:
             raise BundleError(f"{path}: {architecture}.{key} is {value}")
-    if not file.metadata.get("tokenizer.ggml.tokens"):
+    if not file.vocab_size:
         raise BundleError(f"{path} has no vocabulary")
     if not file.tensors:
         raise BundleError(f"{path} has no tensors")
-    return file
-
-
-def read_adapter(path: Path, model: GgufFile) -> GgufFile:
-    """A LoRA whose every matrix fits `model`. Raises AdapterError with the first thing that does not."""
-    try:
-        file = read(path)
-    except BundleError as e:
-        raise AdapterError(e.message, remedy=e.remedy) from e
-    if file.text("general.type") != "adapter" or file.text("adapter.type") != "lora":
-        raise AdapterError(f"{path} is not a LoRA adapter")
-    wanted, found = model.text("general.architecture"), file.text("general.architecture")
-    if wanted != found:
-        raise AdapterError(f"{path} was made for {found or 'an unknown architecture'}, the model is {wanted}")
-    alpha = file.metadata.get("adapter.lora.alpha")
-    if not isinstance(alpha, float) or not 0.0 <= abs(alpha) < 1e6:
-        raise AdapterError(f"{path}: adapter.lora.alpha is {alpha}")
-    if not file.tensors:
-        raise AdapterError(f"{path} has no tensors")
-    for name in file.tensors:
-        _check_pair(file, name, model)
     return file
 
 
@@ -129,33 +129,6 @@ def fingerprint(file: GgufFile) -> str:
             data.seek(file.num_bytes * i // 17)
             digest.update(data.read(65536))
     return digest.hexdigest()[:16]
-
-
-def _check_pair(file: GgufFile, name: str, model: GgufFile) -> None:
-    base, _, side = name.rpartition(".")
-    if side not in ("lora_a", "lora_b"):
-        raise AdapterError(f"{file.path}: {name} is not a LoRA matrix")
-    pair = [file.tensors.get(f"{base}.{s}") for s in ("lora_a", "lora_b")]
-    a, b = pair
-    if a is None or b is None:
-        raise AdapterError(f"{file.path}: {base} has only {side}")
-    target = model.tensors.get(base)
-    if target is None:
-        raise AdapterError(f"{file.path} was made for another model: {base} is not in {model.path.name}")
-    if len(a.shape) != 2 or len(b.shape) != 2 or len(target.shape) != 2:
-        raise AdapterError(f"{file.path}: {base} is not a pair of matrices")
-    inputs, outputs = target.shape
-    # llama.cpp looks token embeddings up by row, so there A and B are flipped.
-    fits = (
-        (b.shape[1], a.shape[1]) == (inputs, outputs)
-        if base == "token_embd.weight"
-        else (a.shape[0], b.shape[1]) == (inputs, outputs) and a.shape[1] == b.shape[0]
-    )
-    if not fits:
-        raise AdapterError(
-            f"{file.path} was made for another model: {base} is {inputs} x {outputs} in {model.path.name}, "
-            f"the adapter has {a.shape[0]} x {a.shape[1]} and {b.shape[0]} x {b.shape[1]}"
-        )
 
 
 class _Broken(Exception):
@@ -194,7 +167,7 @@ class _Reader:
     def string(self, limit: int) -> str:
         return self.take(self.count(limit, "a string's length")).decode("utf-8")
 
-    def value(self) -> str | int | float | bool:
+    def value(self) -> Value:
         kind = int(self.number("<I"))
         if kind == _STRING:
             return self.take(self.count(MAX_STRING_BYTES, "a string's length")).decode("utf-8", "replace")
@@ -204,17 +177,19 @@ class _Reader:
             raise _Broken(f"a value has type {kind}")
         return self.number(_SCALARS[kind])
 
-    def _array(self) -> int:
+    def _array(self) -> Array:
         kind = int(self.number("<I"))
         items = self.count(MAX_ARRAY_ITEMS, "an array's length")
         if kind == _STRING:
             for _ in range(items):
                 self.skip(self.count(MAX_STRING_BYTES, "a string's length"))
-        elif kind in _SCALARS:
-            self.skip(items * struct.calcsize(_SCALARS[kind]))
-        else:
+        elif kind not in _SCALARS:
             raise _Broken(f"an array has items of type {kind}")
-        return items
+        elif items <= MAX_KEPT_ITEMS:
+            return Array(kind, items, tuple(self.number(_SCALARS[kind]) for _ in range(items)))
+        else:
+            self.skip(items * struct.calcsize(_SCALARS[kind]))
+        return Array(kind, items)
 
     @property
     def left(self) -> int:
@@ -234,8 +209,8 @@ def _read(path: Path, file: BinaryIO, num_bytes: int) -> GgufFile:
     tensors = [_read_tensor(reader) for _ in range(num_tensors)]
     if len({t.name for t in tensors}) != num_tensors:
         raise _Broken("two tensors have one name")
-    _check_data(tensors, metadata, num_bytes - reader.left, num_bytes)
-    return GgufFile(path, num_bytes, metadata, {t.name: t for t in tensors})
+    data_start = _check_data(tensors, metadata, num_bytes - reader.left, num_bytes)
+    return GgufFile(path, num_bytes, metadata, {t.name: t for t in tensors}, data_start)
 
 
 def _read_tensor(reader: _Reader) -> Tensor:
@@ -254,9 +229,8 @@ def _read_tensor(reader: _Reader) -> Tensor:
     return Tensor(name, shape, kind, offset, elements // per_block * block_bytes)
 
 
-def _check_data(
-    tensors: list[Tensor], metadata: dict[str, str | int | float | bool], head_bytes: int, num_bytes: int
-) -> None:
+def _check_data(tensors: list[Tensor], metadata: dict[str, Value], head_bytes: int, num_bytes: int) -> int:
+    """Every tensor lies inside the file; returns where the data starts."""
     alignment = metadata.get("general.alignment", 32)
     if not isinstance(alignment, int) or not 8 <= alignment <= 65536 or alignment & (alignment - 1):
         raise _Broken(f"its alignment is {alignment}")
@@ -264,3 +238,4 @@ def _check_data(
     for tensor in tensors:
         if tensor.offset % alignment or start + tensor.offset + tensor.num_bytes > num_bytes:
             raise _Broken(f"it is cut short: {tensor.name} lies behind its end")
+    return start

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from tests.unit.inference.conftest import Models
 
-from sensorium.errors import AdapterError, BundleError
-from sensorium.inference import gguf_file
+from sensorium.bench import random_gguf
+from sensorium.bundles import gguf_file
+from sensorium.errors import BundleError
 
 
 def test_a_model_is_read(models: Models) -> None:
@@ -18,6 +19,7 @@ def test_a_model_is_read(models: Models) -> None:
     assert file.metadata["llama.embedding_length"] == 64
     assert file.tensors["blk.0.attn_q.weight"].shape == (64, 64)
     assert file.num_bytes == models.dense.stat().st_size
+    assert file.vocab_size == len(random_gguf.special_tokens()) + 256 + 256
 
 
 def test_two_models_have_two_fingerprints_and_each_always_the_same(models: Models) -> None:
@@ -72,28 +74,6 @@ def test_damage_anywhere_in_the_head_is_refused_or_harmless(models: Models, tmp_
             continue
 
 
-def test_an_adapter_that_fits_is_read(models: Models) -> None:
-    model = gguf_file.read_model(models.dense)
-    assert len(gguf_file.read_adapter(models.lora_a, model).tensors) == 8
-
-
-@pytest.mark.parametrize("adapter", ["lora_other", "dense", "hybrid"])
-def test_an_adapter_of_another_model_is_refused(models: Models, adapter: str) -> None:
-    model = gguf_file.read_model(models.dense)
-    with pytest.raises(AdapterError):
-        gguf_file.read_adapter(getattr(models, adapter), model)
-    with pytest.raises(AdapterError):
-        gguf_file.read_adapter(models.lora_a, gguf_file.read_model(models.hybrid))
-
-
 def test_an_adapter_is_no_model(models: Models) -> None:
     with pytest.raises(BundleError, match="adapter"):
         gguf_file.read_model(models.lora_a)
-
-
-def test_half_a_pair_is_refused(models: Models) -> None:
-    model = gguf_file.read_model(models.dense)
-    file = gguf_file.read(models.lora_a)
-    half = file._replace(tensors={n: t for n, t in file.tensors.items() if not n.endswith("lora_b")})
-    with pytest.raises(AdapterError, match="only lora_a"):
-        gguf_file._check_pair(half, next(iter(half.tensors)), model)

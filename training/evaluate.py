@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from training.mind.answer import Answerer
-from training.mind.exam import TARGETS, Mark, as_text, draw_exam, table
+from training.mind.exam import EXAM_SEED, PRACTICE_SEED, TARGETS, Mark, as_text, draw_exam, table
 from training.mind.view import BUNDLE
 
 
-def evaluate_mind(gguf: Path, per_skill: int, show_wrong: int) -> dict[str, Any]:
+def evaluate_mind(gguf: Path, per_skill: int, show_wrong: int, seed: int) -> dict[str, Any]:
     """Exact answers by skill and split. `show_wrong` prints so many wrong ones of each skill and split."""
     answerer = Answerer(gguf)
     marks: list[Mark] = []
     shown: dict[tuple[str, str], int] = {}
     started = time.monotonic()
-    for split, play in draw_exam(per_skill):
+    for split, play in draw_exam(per_skill, seed=seed):
         newest = play.newest
         said = answerer.reply_to(play)
         marks.append(Mark(newest.skill, split, said == newest.reply))
@@ -63,12 +63,17 @@ def main() -> None:
     parser.add_argument("--only", choices=("mind", "ear"), default=None)
     parser.add_argument("--mind", type=Path, default=BUNDLE / "mind.gguf")
     parser.add_argument("--per-skill", type=int, default=70, help="answers for each skill in each split")
+    parser.add_argument(
+        "--practice", action="store_true", help="put the practice plays, whose wrong answers may be read"
+    )
     parser.add_argument("--show-wrong", type=int, default=0, help="wrong answers to print of each kind")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     results: dict[str, Any] = {}
     if args.only != "ear":
-        results["mind"] = evaluate_mind(args.mind, args.per_skill, args.show_wrong)
+        results["mind"] = evaluate_mind(
+            args.mind, args.per_skill, args.show_wrong, PRACTICE_SEED if args.practice else EXAM_SEED
+        )
     if args.only != "mind" and importlib.util.find_spec("training.ear.evaluate"):
         results["ear"] = evaluate_ear()
     if args.json:

@@ -6,18 +6,25 @@ Plays of similar length stand together so that little is padding. Knows nothing 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.mind.play import draw_more, draw_play
-from training.mind.render import ANSWER, Page, render_varied
+from training.mind.render import ANSWER, MAX_TARGETS, SHOWN, Page, render_varied
 from training.mind.vocabulary import BEGIN, END, FIRST_BYTE, FIRST_WORD, PAD, SIZE
 
-# ids and weight classes, each (batch, time).
-Batch = tuple[NDArray[np.int16], NDArray[np.uint8]]
+
+class Batch(NamedTuple):
+    """ids and weight classes, each (batch, time). What attention is shown, by kind (see SHOWN), each
+    (num, 2 + MAX_TARGETS) int32: row, position, the positions shown (-1: none)."""
+
+    ids: NDArray[np.int16]
+    classes: NDArray[np.uint8]
+    shown: dict[str, NDArray[np.int32]]
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class Diet:
         draw = rng.random()
         if progress < self.easy_until:
             return 5 if draw < 0.7 else 12
-        return 6 if draw < 0.6 else 24 if draw < 0.93 else 70
+        return 6 if draw < 0.62 else 24 if draw < 0.95 else 70
 
 
 def repeated_strings(rng: random.Random) -> Page:
@@ -58,11 +65,16 @@ def repeated_strings(rng: random.Random) -> Page:
         string = [rng.randrange(FIRST_WORD, SIZE) for _ in range(rng.randint(3, 14))]
         if rng.random() < 0.1:
             string += [FIRST_BYTE + rng.randrange(97, 123) for _ in range(rng.randint(3, 7))]
+        starts = [len(page.ids)]
         page.add([*string, END])
         for _ in range(rng.randint(1, 3)):
             # The first word cannot be foreseen.
+            again = len(page.ids)
             page.add(string[:1])
             page.add([*string[1:], END], ANSWER)
+            for i in range(1, len(string)):
+                page.show("source", again + i - 1, [start + i for start in starts])
+            starts.append(again)
     return page
 
 
@@ -73,7 +85,7 @@ def draw_page(rng: random.Random, diet: Diet, progress: float) -> Page:
         max_lines = diet.max_lines(progress, rng)
         play = draw_play(rng, "train", max_lines=max_lines, odd=rng.choices(*diet.odd)[0])
         if rng.random() < diet.more_share:
-            play = draw_more(play, rng.randint(6, 26))
+            play = draw_more(play, rng.randint(6, 22))
         page = render_varied(play, rng)
         if len(page.ids) <= diet.max_tokens:
             return page
@@ -107,7 +119,16 @@ def as_batch(pages: list[Page]) -> Batch:
     for row, page in enumerate(pages):
         ids[row, : len(page.ids)] = page.ids
         classes[row, : len(page.ids)] = page.classes
-    return ids, classes
+    return Batch(ids, classes, {kind: _shown(page.shown[kind] for page in pages) for kind in SHOWN})
+
+
+def _shown(by_row: Iterable[dict[int, tuple[int, ...]]]) -> NDArray[np.int32]:
+    rows = [
+        (row, position, *targets, *(-1 for _ in range(MAX_TARGETS - len(targets))))
+        for row, shown in enumerate(by_row)
+        for position, targets in shown.items()
+    ]
+    return np.array(rows, np.int32).reshape(-1, 2 + MAX_TARGETS)
 
 
 def batches(seed: int, diet: Diet, num_steps: int, first_step: int = 0) -> Iterator[Batch]:

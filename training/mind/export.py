@@ -48,6 +48,8 @@ def write_gguf(mind: Mind, out: Path) -> None:
     writer.add_feed_forward_length(shape.hidden)
     writer.add_head_count(shape.num_heads)
     writer.add_head_count_kv(shape.num_heads)
+    writer.add_key_length(shape.head_width)
+    writer.add_value_length(shape.head_width)
     writer.add_rope_dimension_count(shape.head_width)
     writer.add_rope_freq_base(ROPE_BASE)
     writer.add_layer_norm_rms_eps(NORM_EPS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training import world
-from training.mind.scene import UNKNOWN, Moment, Scene, Sight, Speaks, Turn
+from training.mind.scene import UNKNOWN, Copy, Moment, Place, Scene, Sight, Speaks, Turn
 from training.mind.told import draw_memory
 
 _HOURS = (*((h, "at night") for h in range(5)), *((h, "in the morning") for h in range(5, 12)))
@@ -52,18 +52,24 @@ def names_joined(names: tuple[str, ...]) -> str:
 
 def ask_time(s: Scene, _me: Speaks, _speaker: str, m: Moment) -> Turn:
     if s.rng.random() < 0.75:
-        return Turn("ask_time", {}, f"it is {m.clock} ." if m.clock else UNKNOWN, "time")
+        reply = f"it is {m.clock} ." if m.clock else UNKNOWN
+        return Turn("ask_time", {}, reply, "time", None, _copied(m.clock, "time"))
     part = m.clock.split()[-1] if m.clock else ""
     asked = part if part and s.rng.random() < 0.5 else s.filler.word("day_part")
     reply = f"{'yes' if asked == part else 'no'} it is {part} ." if part else UNKNOWN
-    return Turn("ask_day_part", {"day_part": asked}, reply, "time")
+    return Turn("ask_day_part", {"day_part": asked}, reply, "time", None, _copied(part, "time"))
+
+
+def _copied(words: str, kind: str, which: int | str = "", topic: str = "") -> tuple[Copy, ...]:
+    return (Copy(words, (Place(kind, which),), topic),) if words else ()
 
 
 def ask_presence(s: Scene, me: Speaks, speaker: str, m: Moment) -> Turn:
     if s.rng.random() < 0.5:
         verb = "is" if len(m.present) == 1 else "are"
-        reply = f"{names_joined(m.present)} {verb} here ." if m.present else UNKNOWN
-        return Turn("ask_who_here", {}, reply, "presence")
+        names = names_joined(m.present) if m.present else ""
+        reply = f"{names} {verb} here ." if names else UNKNOWN
+        return Turn("ask_who_here", {}, reply, "presence", None, _copied(names, "presence"))
     others = [n for n in m.present if n not in (me.name, speaker)]
     gone = [n for n in s.people if n not in m.present and n != speaker]
     if others and s.rng.random() < 0.5:
@@ -72,15 +78,19 @@ def ask_presence(s: Scene, me: Speaks, speaker: str, m: Moment) -> Turn:
         asked = s.rng.choice(gone) if gone and s.rng.random() < 0.6 else s.stranger()
     if not m.present:
         return Turn("ask_is_here", {"name": asked}, UNKNOWN, "presence")
-    reply = f"yes {asked} is here ." if asked in m.present else f"no {asked} is not here ."
-    return Turn("ask_is_here", {"name": asked}, reply, "presence")
+    here = asked in m.present
+    reply = f"yes {asked} is here ." if here else f"no {asked} is not here ."
+    copies = _copied(asked, "presence") if here else ()
+    return Turn("ask_is_here", {"name": asked}, reply, "presence", None, copies)
 
 
 def ask_sight(s: Scene, _me: Speaks, _speaker: str, m: Moment) -> Turn:
     draw = s.rng.random()
     if draw < 0.35:
         seen = " and ".join(f"a {x.text}" for x in m.sights)
-        return Turn("ask_see", {}, world.articled(f"i see {seen} .") if seen else "i see nothing .", "sight")
+        reply = world.articled(f"i see {seen} .") if seen else "i see nothing ."
+        copies = tuple(Copy(x.text, (Place("percept", i),)) for i, x in enumerate(m.sights))
+        return Turn("ask_see", {}, reply, "sight", None, copies)
     sight = s.rng.choice(m.sights) if m.sights and s.rng.random() < 0.75 else None
     if draw < 0.6:
         return _colour_of(s, m, sight)
@@ -91,20 +101,32 @@ def ask_sight(s: Scene, _me: Speaks, _speaker: str, m: Moment) -> Turn:
 
 def _colour_of(s: Scene, m: Moment, sight: Sight | None) -> Turn:
     noun = sight.noun if sight else s.filler.word("object")
-    colour = next((x.colour for x in m.sights if x.noun == noun), None)
-    reply = f"the {noun} is {colour} ." if colour else UNKNOWN
-    return Turn("ask_colour_of", {"object": noun}, reply, "colour")
+    found = [(i, x.colour) for i, x in enumerate(m.sights) if x.noun == noun]
+    if not found:
+        return Turn("ask_colour_of", {"object": noun}, UNKNOWN, "colour")
+    i, colour = found[0]
+    reply = f"the {noun} is {colour} ."
+    return Turn("ask_colour_of", {"object": noun}, reply, "colour", None, _copied(colour, "percept", i, noun))
 
 
 def _do_you_see(s: Scene, m: Moment, sight: Sight | None) -> Turn:
     noun = sight.noun if sight else s.filler.word("object")
-    seen = next((x for x in m.sights if x.noun == noun), None)
-    reply = f"yes i see a {seen.text} ." if seen else f"no i do not see a {noun} ."
-    return Turn("ask_do_you_see", {"object": noun}, world.articled(reply), "sight")
+    found = [(i, x.text) for i, x in enumerate(m.sights) if x.noun == noun]
+    if not found:
+        reply = world.articled(f"no i do not see a {noun} .")
+        return Turn("ask_do_you_see", {"object": noun}, reply, "sight")
+    i, text = found[0]
+    reply = world.articled(f"yes i see a {text} .")
+    return Turn("ask_do_you_see", {"object": noun}, reply, "sight", None, _copied(text, "percept", i, noun))
 
 
 def _what_is(s: Scene, m: Moment, sight: Sight | None) -> Turn:
     colour = sight.colour if sight else s.filler.word("colour")
-    nouns = [x.noun for x in m.sights if x.colour == colour]
-    reply = f"the {nouns[0]} is {colour} ." if nouns else UNKNOWN
-    return Turn("ask_what_is_colour", {"colour": colour}, reply, "colour")
+    found = [(i, x.noun) for i, x in enumerate(m.sights) if x.colour == colour]
+    if not found:
+        return Turn("ask_what_is_colour", {"colour": colour}, UNKNOWN, "colour")
+    i, noun = found[0]
+    reply = f"the {noun} is {colour} ."
+    return Turn(
+        "ask_what_is_colour", {"colour": colour}, reply, "colour", None, _copied(noun, "percept", i, colour)
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training import world
-from training.mind.scene import UNKNOWN, Attr, Moment, Scene, Speaks, Turn, draw_fact
+from training.mind.scene import UNKNOWN, Attr, Copy, Moment, Place, Scene, Speaks, Turn, draw_fact
 
 # What the persona "likes" in the sense of "do you like V".
 _LIKED = ("likes", "food", "drink", "hobby", "sport", "flower", "season", "colour", "instrument")
@@ -19,7 +19,13 @@ def own_fact(s: Scene, me: Speaks, _speaker: str, _m: Moment) -> Turn:
     value = me.facts.get(key)
     if value is None:
         return Turn(intent, given, UNKNOWN, "own_unknown")
-    return Turn(intent, given, _sentence(intent, key, value), "own_fact", about=_as_attr(me.name, key, value))
+    about = _as_attr(me.name, key, value)
+    return Turn(intent, given, _sentence(intent, key, value), "own_fact", about, _copied(value, key))
+
+
+def _copied(value: str, *keys: str) -> tuple[Copy, ...]:
+    topic = keys[0].replace("_", " ") if keys[0] in world.KEYS else ""
+    return (Copy(value, tuple(Place("identity", key) for key in keys), topic),)
 
 
 def _question(s: Scene, key: str) -> tuple[str, dict[str, str]]:
@@ -81,9 +87,19 @@ def _do_you_like(s: Scene, me: Speaks) -> Turn:
         asked = s.filler.like()
     given = {"like": asked}
     if asked == disliked:
-        return Turn("ask_do_you_like", given, f"no i do not like {asked} .", "own_yes_no")
+        return Turn(
+            "ask_do_you_like",
+            given,
+            f"no i do not like {asked} .",
+            "own_yes_no",
+            None,
+            _copied(asked, "dislikes"),
+        )
     if asked in liked:
-        return Turn("ask_do_you_like", given, f"yes i like {asked} .", "own_yes_no")
+        keys = [k for k in _LIKED if me.facts.get(k) == asked]
+        return Turn(
+            "ask_do_you_like", given, f"yes i like {asked} .", "own_yes_no", None, _copied(asked, *keys)
+        )
     return Turn("ask_do_you_like", given, UNKNOWN, "own_unknown")
 
 
@@ -93,7 +109,14 @@ def _live_in(s: Scene, me: Speaks) -> Turn:
     if home is None:
         return Turn("ask_live_in", {"city": asked}, UNKNOWN, "own_unknown")
     word = "yes" if asked == home else "no"
-    return Turn("ask_live_in", {"city": asked}, f"{word} i live in {home} .", "own_yes_no")
+    return Turn(
+        "ask_live_in",
+        {"city": asked},
+        f"{word} i live in {home} .",
+        "own_yes_no",
+        None,
+        _copied(home, "home"),
+    )
 
 
 def _is_key(s: Scene, me: Speaks) -> Turn:
@@ -106,15 +129,19 @@ def _is_key(s: Scene, me: Speaks) -> Turn:
     if value is None:
         return Turn("ask_is_key", given, UNKNOWN, "own_unknown")
     word = "yes" if asked == value else "no"
-    return Turn("ask_is_key", given, f"{word} my {shown} is {value} .", "own_yes_no")
+    return Turn(
+        "ask_is_key", given, f"{word} my {shown} is {value} .", "own_yes_no", None, _copied(value, key)
+    )
 
 
 def own_name(s: Scene, me: Speaks, _speaker: str, _m: Moment) -> Turn:
     if s.rng.random() < 0.65:
-        return Turn("ask_name", {}, f"i am {me.name} .", "name")
+        return Turn("ask_name", {}, f"i am {me.name} .", "name", None, _copied(me.name, "name"))
     draw = s.rng.random()
     asked = me.name if draw < 0.5 else s.stranger()
     if draw > 0.75 and s.personas:
         asked = s.rng.choice(s.personas)
     word = "yes" if asked == me.name else "no"
-    return Turn("ask_are_you", {"name": asked}, f"{word} i am {me.name} .", "name")
+    return Turn(
+        "ask_are_you", {"name": asked}, f"{word} i am {me.name} .", "name", None, _copied(me.name, "name")
+    )

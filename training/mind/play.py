@@ -12,7 +12,7 @@ from typing import NamedTuple
 from training import world
 from training.mind.now import ask_presence, ask_sight, ask_time, draw_moment
 from training.mind.own import own_fact, own_name, own_yes_no
-from training.mind.scene import Attr, Line, Moment, Scene, Speaks, Turn, draw_facts, draw_scene
+from training.mind.scene import Attr, Copy, Line, Moment, Scene, Speaks, Turn, draw_facts, draw_scene
 from training.mind.talk import beyond, comings, manners, repeat, said, sums
 from training.mind.told import recall_mine, recall_theirs, tell
 from training.world import Split
@@ -28,15 +28,15 @@ TOPICS: dict[Topic, tuple[float, float]] = {
     own_name: (0.3, 1.0),
     tell: (5.0, 2.0),
     recall_mine: (1.5, 6.5),
-    recall_theirs: (0.8, 3.0),
+    recall_theirs: (0.8, 4.0),
     ask_time: (0.3, 1.3),
     ask_presence: (0.3, 2.0),
     ask_sight: (0.3, 5.0),
-    sums: (1.0, 4.5),
+    sums: (1.0, 6.5),
     manners: (1.0, 1.8),
     repeat: (0.5, 2.2),
     said: (0.8, 4.0),
-    comings: (0.2, 1.2),
+    comings: (0.2, 2.4),
     beyond: (0.5, 1.4),
 }
 # These need the moment, which is gone by the time they are history.
@@ -48,7 +48,7 @@ _AS_NEWEST = tuple(w for _, w in TOPICS.values())
 
 class Newest(NamedTuple):
     """The message to be answered. `kind` "person" or "persona"; `reply` is SILENCE where another is meant;
-    `about` is what it tells, as in Turn."""
+    `about` is what it tells and `copies` where the reply is read, as in Turn (for SILENCE: who is meant)."""
 
     kind: str
     speaker: str
@@ -56,6 +56,7 @@ class Newest(NamedTuple):
     reply: str
     skill: str
     about: tuple[str, Attr, str] | None = None
+    copies: tuple[Copy, ...] = ()
 
 
 class Play(NamedTuple):
@@ -149,18 +150,15 @@ def _all_come_in(scene: Scene) -> None:
     names = [scene.name, *scene.personas]
     scene.rng.shuffle(names)
     for name in (*names, *scene.people[: scene.rng.randint(0, len(scene.people))]):
-        scene.came = name
-        scene.add(Line("event", "", f"{name} comes in"))
+        scene.come(name)
 
 
 def _come_or_go(scene: Scene) -> None:
     who = scene.rng.choice((*scene.people, *scene.personas))
     if scene.rng.random() < 0.5:
-        scene.came = who
-        scene.add(Line("event", "", f"{who} comes in"))
+        scene.come(who)
     else:
-        scene.left = who
-        scene.add(Line("event", "", f"{who} leaves"))
+        scene.leave(who)
 
 
 def _talk_to_other(scene: Scene, other: str) -> None:
@@ -172,16 +170,16 @@ def _talk_to_other(scene: Scene, other: str) -> None:
         facts = scene.others_facts[other] = draw_facts(scene.filler, 2, 8)
     topic = _topic(rng, _IN_HISTORY)
     moment = draw_moment(scene) if topic in _OF_THE_MOMENT else Moment()
-    turn = topic(scene, Speaks(other, facts, ""), speaker, moment)
+    turn = topic(scene, Speaks(other, facts), speaker, moment)
     text = _addressed(scene, turn, put(scene, turn), other, 0.85)
     scene.add(Line("person", speaker, text))
-    if turn.about:
-        scene.learn(*turn.about) if rng.random() < 0.97 or turn.skill == "tell" else None
-    if rng.random() < 0.93:
+    replies = rng.random() < 0.93
+    if turn.about and turn.skill == "tell":
+        scene.learn(*turn.about)
+    if replies:
         scene.add(Line("persona", other, turn.reply))
-    elif turn.about and turn.skill != "tell":
-        # Nobody said it after all.
-        scene.known.get(turn.about[0], {}).pop(turn.about[1], None)
+        if turn.about and turn.skill != "tell":
+            scene.learn(*turn.about)
 
 
 def _talk_to_self(scene: Scene, kind: str, speaker: str) -> None:
@@ -191,16 +189,14 @@ def _talk_to_self(scene: Scene, kind: str, speaker: str) -> None:
     if kind == "persona":
         topic = rng.choice((own_fact, own_yes_no, own_name, manners))
     of_moment = topic in _OF_THE_MOMENT
-    turn = topic(
-        scene, Speaks(scene.name, scene.facts, scene.last_own), speaker, _moment_for(scene, of_moment)
-    )
+    turn = topic(scene, Speaks(scene.name, scene.facts), speaker, _moment_for(scene, of_moment))
     text = _addressed(scene, turn, put(scene, turn), scene.name, 1.0 if kind == "persona" else 0.6)
     scene.add(Line(kind, speaker, text))
     if turn.about and turn.skill == "tell":
         scene.learn(*turn.about)
     draw = rng.random()
     if draw < 0.9:
-        scene.add(Line("self", scene.name, turn.reply, learn=not of_moment))
+        scene.add(Line("self", scene.name, turn.reply, not of_moment, turn.copies))
     elif draw < 0.94:
         words = turn.reply.split()
         scene.add(Line("self", scene.name, " ".join(words[: rng.randint(1, len(words))])))
@@ -222,10 +218,10 @@ def _draw_newest(scene: Scene, moment: Moment, skill: str) -> Newest:
     kind, speaker = "person", rng.choice(scene.people)
     if other is not None and draw > 0.96:
         kind, speaker = "persona", other
-    turn = _topic(rng, _AS_NEWEST)(scene, Speaks(scene.name, scene.facts, scene.last_own), speaker, moment)
+    turn = _topic(rng, _AS_NEWEST)(scene, Speaks(scene.name, scene.facts), speaker, moment)
     text = _addressed(scene, turn, put(scene, turn), scene.name, 1.0 if kind == "persona" else 0.62)
     about = turn.about if turn.skill == "tell" else None
-    return Newest(kind, speaker, text, turn.reply, turn.skill, about)
+    return Newest(kind, speaker, text, turn.reply, turn.skill, about, turn.copies)
 
 
 def _to_another(scene: Scene, moment: Moment, other: str | None) -> Newest:
@@ -238,11 +234,9 @@ def _to_another(scene: Scene, moment: Moment, other: str | None) -> Newest:
     if scene.personas and (not meant or rng.random() < 0.8):
         meant = [p for p in scene.personas if p != speaker]
     name = rng.choice(meant) if meant else scene.stranger()
-    turn = _topic(rng, _AS_NEWEST)(scene, Speaks(scene.name, scene.facts, scene.last_own), speaker, moment)
+    turn = _topic(rng, _AS_NEWEST)(scene, Speaks(scene.name, scene.facts), speaker, moment)
     while turn.intent == "salad":
-        turn = _topic(rng, _AS_NEWEST)(
-            scene, Speaks(scene.name, scene.facts, scene.last_own), speaker, moment
-        )
+        turn = _topic(rng, _AS_NEWEST)(scene, Speaks(scene.name, scene.facts), speaker, moment)
     text = _addressed(scene, turn, put(scene, turn), name, 1.0)
     about = turn.about if turn.skill == "tell" else None
-    return Newest(kind, speaker, text, SILENCE, "silence", about)
+    return Newest(kind, speaker, text, SILENCE, "silence", about, (Copy(name, (scene.here,)),))

@@ -8,11 +8,12 @@ message. Knows nothing of models.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 
 from training import world
 from training.mind.now import presence_text
 from training.mind.play import SILENCE, Play
-from training.mind.scene import Line
+from training.mind.scene import Copy, Line, Place, Statement
 from training.mind.vocabulary import BEGIN, END, SAYS, SELF, SILENT, SPECIAL_ID, encode
 
 ANSWER, LIGHT, LAST_ANSWER = 1, 2, 3
@@ -46,37 +47,167 @@ _FRAME = {
 }
 
 
-def identity_text(name: str, facts: dict[str, str]) -> str:
-    sentences = [f"your name is {name} ."]
+def identity_sentences(name: str, facts: dict[str, str]) -> list[tuple[str, str]]:
+    """(key, sentence), as the house orders them."""
+    sentences = [("name", f"your name is {name} .")]
     for key in sorted(facts):
-        sentences.append(_FACTS.get(key, f"your {key.replace('_', ' ')} is {{}} .").format(facts[key]))
-    return " ".join(sentences)
+        sentence = _FACTS.get(key, f"your {key.replace('_', ' ')} is {{}} .").format(facts[key])
+        sentences.append((key, sentence))
+    return sentences
+
+
+# Of the places where something may be read, the last few are kept.
+MAX_TARGETS = 6
+# What attention is shown, from one position to others. "owner": from a word that is said, who says it.
+# "topic", "whom": from a reply's opener, what is asked for, about whom; and from the end of a statement the
+# same. "source": from an opener, the end of the statement that decides the reply (the first token of all
+# where none does); from a word of the reply, where the next one stands.
+# "earlier": from the end of a statement, the end of the last one that said the same before, else the first
+# token: what supersedes another is known by it.
+SHOWN = ("owner", "topic", "whom", "earlier", "source")
 
 
 class Page:
-    """Ids and their weight classes, growing together."""
+    """Ids and their weight classes, growing together; and what attention is shown, by kind: a position to
+    positions."""
 
     def __init__(self) -> None:
         self.ids: list[int] = []
         self.classes: list[int] = []
+        self.shown: dict[str, dict[int, tuple[int, ...]]] = {kind: {} for kind in SHOWN}
+        self._places: dict[Place, tuple[int, int]] = {}
+        self._num_lines = 0
 
-    def add(self, ids: list[int], weight_class: int = 0) -> None:
+    def add(self, ids: list[int], weight_class: int = 0, place: Place | None = None) -> None:
+        if place:
+            self._places[place] = (len(self.ids), len(self.ids) + len(ids))
         self.ids += ids
         self.classes += [weight_class] * len(ids)
 
-    def frame(self, kind: str, text: str) -> None:
+    def show(self, kind: str, position: int, targets: Iterable[int]) -> None:
+        """Adds to what is shown there; what comes later than the position is left out."""
+        known = self.shown[kind].get(position, ())
+        kept = sorted({*known, *(t for t in targets if t <= position)})[-MAX_TARGETS:]
+        if kept:
+            self.shown[kind][position] = tuple(kept)
+
+    def frame(self, kind: str, text: str, place: Place | None = None) -> None:
         if text:
-            self.add([_FRAME[kind], *encode(text), END])
+            self.add([_FRAME[kind]])
+            self.add(encode(text), 0, place)
+            self.add([END])
 
     def line(self, line: Line) -> None:
+        number = self._num_lines
+        place = Place("line", number)
+        self._num_lines += 1
         if line.kind == "event":
-            self.frame("event", line.text)
+            self.frame("event", line.text, place)
         elif line.kind == "self":
-            self.add([SELF])
-            self.add([*encode(line.text), END], ANSWER if line.learn else 0)
+            self.opener()
+            self._own(line.text, place, ANSWER if line.learn else 0)
+            if line.learn:
+                self._show(place, line.copies, number - 1)
         else:
-            self.add([_FRAME[line.kind], *encode(line.name), SAYS])
-            self.add([*encode(line.text), END], LIGHT if line.kind == "person" else 0)
+            weight_class = LIGHT if line.kind == "person" else 0
+            speaker = Place("speaker", number)
+            self.add([_FRAME[line.kind]])
+            self.add(encode(line.name), 0, speaker)
+            self.add([SAYS])
+            self.add(encode(line.text), weight_class, place)
+            self.add([END], weight_class)
+            self._belongs(place, range(*self._places[speaker]))
+
+    def opener(self) -> None:
+        self.add([SELF])
+
+    def reply(self, text: str, copies: tuple[Copy, ...]) -> None:
+        """After the opener: the answer to the newest message."""
+        number = self._num_lines
+        if text == SILENCE:
+            place = Place("silence", number)
+            self.add([SILENT], LAST_ANSWER, place)
+            self.add([END], LAST_ANSWER)
+        else:
+            place = Place("line", number)
+            self._num_lines += 1
+            self._own(text, place, LAST_ANSWER)
+        self._show(place, copies, number - 1)
+
+    def _own(self, text: str, place: Place, weight_class: int) -> None:
+        self.add(encode(text), weight_class, place)
+        self.add([END], weight_class)
+        self._belongs(place, (self._places[place][0] - 1,))
+
+    def _belongs(self, place: Place, owner: Iterable[int]) -> None:
+        first, end = self._places[place]
+        owner = tuple(owner)
+        for position in range(first, end + 1):
+            self.show("owner", position, owner)
+
+    def _show(self, place: Place, copies: tuple[Copy, ...], newest: int) -> None:
+        """Notes how the reply at `place` to line number `newest` comes about."""
+        first, end = self._places[place]
+        opener = first - 1
+        for copy in copies:
+            words = encode(copy.words)
+            for source in copy.places:
+                found = self._find(words, source, first)
+                if not found:
+                    continue
+                if copy is copies[0]:
+                    self._show_evidence(opener, copy, source, found, newest)
+                topics = self._find(encode(copy.topic), source, first)
+                # A word that stands before what it is asked by cannot be found by it.
+                if not topics or topics[0] < found[0]:
+                    for start in self._find(words, place, end)[-1:]:
+                        for i in range(start == first, len(words)):
+                            self.show("source", start + i - 1, [at + i for at in found])
+        if opener not in self.shown["source"]:
+            self.show("source", opener, (0,))
+
+    def _show_evidence(self, opener: int, copy: Copy, source: Place, found: list[int], newest: int) -> None:
+        """That `opener` may know by `source` what to say."""
+        question = Place("line", newest)
+        if source == question or source.kind not in ("line", "memory", "percept", "identity"):
+            self.show("source", opener, found)  # a word of the message itself, a name in a list, the time
+            return
+        end = self._places[source][1]
+        last = end - 1 if source.kind == "identity" else end  # its full stop, or its <|end|>
+        self.show("source", opener, (last,))
+        topic = encode(copy.topic)
+        self.show("topic", opener, self._find(topic, question, opener))
+        at = self._find(topic, source, opener)
+        for start in found:
+            for i in range(len(encode(copy.words))):
+                self.show("topic", start + i, at)
+        self.show("topic", last, at)
+        self.show("whom", opener, self._named(copy.whom, question))
+        self.show("whom", last, self._named(copy.whom, source))
+
+    def statement(self, statement: Statement) -> None:
+        """Shows what the end of a line can know about it."""
+        if statement.place not in self._places:
+            return
+        last = self._places[statement.place][1]
+        earlier = [self._places[place][1] for place in statement.earlier[-1:]]
+        self.show("earlier", last, earlier or (0,))
+        self.show("topic", last, self._find(encode(statement.topic), statement.place))
+        self.show("whom", last, self._named(statement.whom, statement.place))
+
+    def _named(self, name: str, place: Place) -> list[int]:
+        """Where the name stands in the place, else before it if it is the speaker's."""
+        words = encode(name)
+        found = self._find(words, place) or self._find(words, Place("speaker", place.which))
+        return [start + i for start in found for i in range(len(words))]
+
+    def _find(self, words: list[int], place: Place, before: int | None = None) -> list[int]:
+        """Where the words begin in the place, if they end before a position."""
+        if not words or place not in self._places:
+            return []
+        (first, end), size = self._places[place], len(words)
+        end = end if before is None else min(end, before)
+        return [i for i in range(first, end - size + 1) if self.ids[i : i + size] == words]
 
 
 def render(play: Play, *, rules: str = RULES[0], recipe: str = RECIPES[0], with_reply: bool = True) -> Page:
@@ -86,23 +217,28 @@ def render(play: Play, *, rules: str = RULES[0], recipe: str = RECIPES[0], with_
     page.add([BEGIN])
     page.frame("rules", rules)
     page.frame("recipe", recipe)
-    page.frame("identity", identity_text(scene.name, scene.facts))
+    page.add([_FRAME["identity"]])
+    for key, sentence in identity_sentences(scene.name, scene.facts):
+        page.add(encode(sentence), 0, Place("identity", key))
+    page.add([END])
     for line in scene.lines:
         page.line(line)
-    for memory in moment.memories:
-        page.frame("memory", memory.text)
-    page.frame("percept", presence_text(moment.present))
-    for percept in percept_texts(play):
-        page.frame("percept", percept)
-    page.frame("time", f"it is {moment.clock}" if moment.clock else "")
+    for i, memory in enumerate(moment.memories):
+        page.frame("memory", memory.text, Place("memory", i))
+    page.frame("percept", presence_text(moment.present), Place("presence"))
+    for i, percept in enumerate(percept_texts(play)):
+        page.frame("percept", percept, Place("percept", i))
+    page.frame("time", f"it is {moment.clock}" if moment.clock else "", Place("time"))
     page.line(Line(newest.kind, newest.speaker, newest.text))
-    page.add([SELF])
+    page.opener()
     if with_reply:
-        page.add([*reply_ids(newest.reply), END], LAST_ANSWER)
+        page.reply(newest.reply, newest.copies)
         for other in more:
             page.line(Line(other.kind, other.speaker, other.text))
-            page.add([SELF])
-            page.add([*reply_ids(other.reply), END], LAST_ANSWER)
+            page.opener()
+            page.reply(other.reply, other.copies)
+    for statement in scene.statements:
+        page.statement(statement)
     return page
 
 
@@ -111,10 +247,6 @@ def percept_texts(play: Play) -> list[str]:
         *(world.articled(f"you see a {sight.text}") for sight in play.moment.sights),
         *play.moment.touches,
     ]
-
-
-def reply_ids(reply: str) -> list[int]:
-    return [SILENT] if reply == SILENCE else encode(reply)
 
 
 def render_varied(play: Play, rng: random.Random) -> Page:

@@ -24,6 +24,34 @@ class Attr(NamedTuple):
     of: str = ""
 
 
+class Place(NamedTuple):
+    """A part of the prompt: ("line", its number), ("speaker", of that line), ("memory", i), ("percept", i),
+    ("identity", key), ("presence", ""), ("time", "")."""
+
+    kind: str
+    which: str | int = ""
+
+
+class Copy(NamedTuple):
+    """Words of a reply that stand in the prompt, and the places where they may be read; what they are found
+    by: the word that was asked for (`topic`: "dog") and the name that was asked about (`whom`)."""
+
+    words: str
+    places: tuple[Place, ...]
+    topic: str = ""
+    whom: str = ""
+
+
+class Statement(NamedTuple):
+    """A line that says something about `whom`, and the lines that said the same thing before, perhaps with
+    another value."""
+
+    place: Place
+    earlier: tuple[Place, ...]
+    whom: str
+    topic: str
+
+
 class Line(NamedTuple):
     """One entry of the conversation. `kind`: person, persona, self or event. `learn`: it can be derived
     from what stands before it, so a model can be asked to."""
@@ -32,25 +60,27 @@ class Line(NamedTuple):
     name: str
     text: str
     learn: bool = False
+    copies: tuple[Copy, ...] = ()
 
 
 class Turn(NamedTuple):
     """Something said and its answer: by which intent, with which slots, testing what. `about` is what the
-    listeners learn from it: (whom, what, value)."""
+    listeners learn from it: (whom, what, value). `copies`: where the answer is read from, what decides it
+    first; none if nothing in the prompt does."""
 
     intent: str
     given: dict[str, str]
     reply: str
     skill: str
     about: tuple[str, Attr, str] | None = None
+    copies: tuple[Copy, ...] = ()
 
 
 class Speaks(NamedTuple):
-    """Whoever answers: its name, its facts, its last reply ("" before the first)."""
+    """Whoever answers: its name and its facts."""
 
     name: str
     facts: dict[str, str]
-    last: str
 
 
 class Memory(NamedTuple):
@@ -136,23 +166,49 @@ class Scene:
     known: dict[str, dict[Attr, str]] = field(default_factory=dict)
     # Of these, more than one value was heard.
     changed: set[tuple[str, Attr]] = field(default_factory=set)
-    last_said: dict[str, str] = field(default_factory=dict)
-    last_own: str = ""
-    came: str = ""
-    left: str = ""
+    # Where what is known was said.
+    sources: dict[tuple[str, Attr], tuple[Place, ...]] = field(default_factory=dict)
+    statements: list[Statement] = field(default_factory=list)
+    # Numbers of lines: what each has said last, who came and who left last (-1: none).
+    last_said: dict[str, int] = field(default_factory=dict)
+    last_own: int = -1
+    came: int = -1
+    left: int = -1
+
+    @property
+    def here(self) -> Place:
+        """The message that is being drawn: it is not among the lines yet."""
+        return Place("line", len(self.lines))
+
+    @property
+    def speaker_here(self) -> Place:
+        return Place("speaker", len(self.lines))
 
     def learn(self, name: str, attr: Attr, value: str) -> None:
+        """What the last line says."""
         about = self.known.setdefault(name, {})
-        if about.get(attr, value) != value:
+        place, earlier = Place("line", len(self.lines) - 1), self.sources.get((name, attr), ())
+        self.statements.append(Statement(place, earlier, name, attr.of))
+        if attr in about and about[attr] != value:
             self.changed.add((name, attr))
+            earlier = ()
         about[attr] = value
+        self.sources[name, attr] = (*earlier, place)
 
     def add(self, line: Line) -> None:
-        self.lines.append(line)
         if line.kind == "self":
-            self.last_own = line.text
+            self.last_own = len(self.lines)
         elif line.kind != "event":
-            self.last_said[line.name] = line.text
+            self.last_said[line.name] = len(self.lines)
+        self.lines.append(line)
+
+    def come(self, name: str) -> None:
+        self.came = len(self.lines)
+        self.add(Line("event", name, f"{name} comes in"))
+
+    def leave(self, name: str) -> None:
+        self.left = len(self.lines)
+        self.add(Line("event", name, f"{name} leaves"))
 
     def other_persona(self) -> str | None:
         return self.rng.choice(self.personas) if self.personas else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training import world
-from training.mind.scene import UNCLEAR, UNKNOWN, Moment, Scene, Speaks, Turn
+from training.mind.scene import UNCLEAR, UNKNOWN, Copy, Moment, Place, Scene, Speaks, Turn
 
 MAX_QUOTED_WORDS = 14
 
@@ -19,50 +19,53 @@ def sums(s: Scene, _me: Speaks, _speaker: str, _m: Moment) -> Turn:
 
 
 def manners(s: Scene, _me: Speaks, speaker: str, _m: Moment) -> Turn:
-    match s.rng.choice(("hello", "hello", "good_day", "goodbye", "thanks", "how_are_you", "my_name")):
-        case "hello":
-            return Turn("hello", {}, f"hello {speaker} .", "manners")
-        case "good_day":
-            part = s.filler.word("day_part")
-            return Turn("good_day", {"day_part": part}, f"good {part} {speaker} .", "manners")
-        case "goodbye":
-            return Turn("goodbye", {}, f"goodbye {speaker} .", "manners")
-        case "thanks":
-            return Turn("thanks", {}, f"you are welcome {speaker} .", "manners")
-        case "how_are_you":
-            return Turn("how_are_you", {}, f"i am fine {speaker} .", "manners")
-        case _:
-            return Turn("ask_my_name", {}, f"you are {speaker} .", "name")
+    intent = s.rng.choice(("hello", "hello", "good_day", "goodbye", "thanks", "how_are_you", "ask_my_name"))
+    part = s.filler.word("day_part")
+    reply = {
+        "hello": f"hello {speaker} .",
+        "good_day": f"good {part} {speaker} .",
+        "goodbye": f"goodbye {speaker} .",
+        "thanks": f"you are welcome {speaker} .",
+        "how_are_you": f"i am fine {speaker} .",
+        "ask_my_name": f"you are {speaker} .",
+    }[intent]
+    given = {"day_part": part} if intent == "good_day" else {}
+    skill = "name" if intent == "ask_my_name" else "manners"
+    return Turn(intent, given, reply, skill, None, (Copy(speaker, (s.speaker_here,)),))
 
 
 def repeat(s: Scene, _me: Speaks, _speaker: str, _m: Moment) -> Turn:
     words = s.filler.salad(1, 7)
     if s.filler.odd and s.rng.random() < 0.5:
         words = f"{words} {s.filler.word('name')}"
-    return Turn("repeat", {"words": words}, f"{words} .", "repeat")
+    return Turn("repeat", {"words": words}, f"{words} .", "repeat", None, (Copy(words, (s.here,)),))
 
 
 def said(s: Scene, me: Speaks, speaker: str, _m: Moment) -> Turn:
     draw = s.rng.random()
     if draw < 0.3:
-        return Turn(
-            "ask_you_said", {}, f"i said {_quoted(me.last)} ." if me.last else "i said nothing .", "said"
-        )
+        if s.last_own < 0 or me.name != s.name:
+            return Turn("ask_you_said", {}, "i said nothing .", "said")
+        return _quote(s, "ask_you_said", {}, "i said", s.last_own, "")
     if draw < 0.55:
         last = s.last_said.get(speaker)
-        if last is None or _fits(last):
-            return Turn("ask_i_said", {}, UNKNOWN if last is None else f"you said {_quoted(last)} .", "said")
-    names = [n for n, text in s.last_said.items() if n not in (speaker, me.name) and _fits(text)]
+        if last is None:
+            return Turn("ask_i_said", {}, UNKNOWN, "said")
+        if _fits(s.lines[last].text):
+            return _quote(s, "ask_i_said", {}, "you said", last, speaker)
+    names = [n for n, i in s.last_said.items() if n not in (speaker, me.name) and _fits(s.lines[i].text)]
     if names and s.rng.random() < 0.85:
         name = s.rng.choice(names)
-        return Turn("ask_said", {"name": name}, f"{name} said {_quoted(s.last_said[name])} .", "said")
+        return _quote(s, "ask_said", {"name": name}, f"{name} said", s.last_said[name], name)
     silent = [n for n in (*s.people, *s.personas) if n not in s.last_said and n not in (speaker, me.name)]
     name = s.rng.choice(silent) if silent else s.stranger()
     return Turn("ask_said", {"name": name}, UNKNOWN, "said")
 
 
-def _quoted(text: str) -> str:
-    return text.removesuffix(" .")
+def _quote(s: Scene, intent: str, given: dict[str, str], opening: str, line: int, whom: str) -> Turn:
+    words = s.lines[line].text.removesuffix(" .")
+    copy = Copy(words, (Place("line", line),), whom=whom)
+    return Turn(intent, given, f"{opening} {words} .", "said", None, (copy,))
 
 
 def _fits(text: str) -> bool:
@@ -70,9 +73,11 @@ def _fits(text: str) -> bool:
 
 
 def comings(s: Scene, _me: Speaks, _speaker: str, _m: Moment) -> Turn:
-    if s.rng.random() < 0.5:
-        return Turn("ask_came", {}, f"{s.came} came in ." if s.came else UNKNOWN, "comings")
-    return Turn("ask_left", {}, f"{s.left} left ." if s.left else UNKNOWN, "comings")
+    intent, line, verb = s.rng.choice((("ask_came", s.came, "came in"), ("ask_left", s.left, "left")))
+    if line < 0:
+        return Turn(intent, {}, UNKNOWN, "comings")
+    name = s.lines[line].name
+    return Turn(intent, {}, f"{name} {verb} .", "comings", None, (Copy(name, (Place("line", line),)),))
 
 
 def beyond(s: Scene, _me: Speaks, _speaker: str, _m: Moment) -> Turn:

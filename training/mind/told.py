@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training import world
-from training.mind.scene import UNKNOWN, Attr, Memory, Moment, Scene, Speaks, Turn
+from training.mind.scene import UNKNOWN, Attr, Copy, Memory, Moment, Place, Scene, Speaks, Turn
 
 _PLAIN = ("home", "age", "likes")
 
@@ -14,7 +14,8 @@ def tell(s: Scene, _me: Speaks, speaker: str, _m: Moment) -> Turn:
     attr = s.rng.choice(list(told)) if told and s.rng.random() < 0.35 else new_attr(s)
     given, value = draw_value(s, attr)
     reply = f"ok {speaker} {to_person(attr, value)} ."
-    return Turn(f"say_{attr.kind}", given, reply, "tell", about=(speaker, attr, value))
+    copies = (Copy(speaker, (s.speaker_here,)), Copy(value, (s.here,)))
+    return Turn(f"say_{attr.kind}", given, reply, "tell", (speaker, attr, value), copies)
 
 
 def new_attr(s: Scene) -> Attr:
@@ -88,11 +89,10 @@ _SLOT = {"pet": "animal", "key": "pkey", "thing": "thing"}
 
 def recall_mine(s: Scene, _me: Speaks, speaker: str, m: Moment) -> Turn:
     """The speaker asks about himself."""
-    attr, value, skill = _pick(s, speaker, m)
+    attr, found, skill = _pick(s, speaker, m)
     given = {_SLOT[attr.kind]: attr.of} if attr.kind in _SLOT else {}
-    return Turn(
-        f"ask_my_{attr.kind}", given, UNKNOWN if value is None else f"{to_person(attr, value)} .", skill
-    )
+    reply = UNKNOWN if found is None else f"{to_person(attr, found.words)} ."
+    return Turn(f"ask_my_{attr.kind}", given, reply, skill, None, (found,) if found else ())
 
 
 def recall_theirs(s: Scene, me: Speaks, speaker: str, m: Moment) -> Turn:
@@ -100,16 +100,21 @@ def recall_theirs(s: Scene, me: Speaks, speaker: str, m: Moment) -> Turn:
     others = [n for n in (*s.people, *s.personas) if n not in (speaker, me.name)]
     others = [n for n in others if n in s.known or any(x.name == n for x in m.memories)] or others
     name = s.rng.choice(others) if others and s.rng.random() < 0.9 else s.stranger()
-    attr, value, skill = _pick(s, name, m, without=("thing",))
+    attr, found, skill = _pick(s, name, m, without=("thing",))
     given = {"name": name} | ({_SLOT[attr.kind]: attr.of} if attr.kind in _SLOT else {})
-    reply = UNKNOWN if value is None else f"{of_person(name, attr, value)} ."
-    return Turn(f"ask_their_{attr.kind}", given, reply, skill.replace("mine", "theirs"))
+    reply = UNKNOWN if found is None else f"{of_person(name, attr, found.words)} ."
+    copies = (found, Copy(name, (s.here,))) if found else ()
+    return Turn(f"ask_their_{attr.kind}", given, reply, skill.replace("mine", "theirs"), None, copies)
 
 
-def _pick(s: Scene, name: str, m: Moment, without: tuple[str, ...] = ()) -> tuple[Attr, str | None, str]:
-    """What to ask about `name`: preferably what is known, and what has changed; the value and the skill."""
+def _pick(s: Scene, name: str, m: Moment, without: tuple[str, ...] = ()) -> tuple[Attr, Copy | None, str]:
+    """What to ask about `name`: preferably what is known, and what has changed; its value, the skill."""
     known = {a: v for a, v in s.known.get(name, {}).items() if a.kind not in without}
-    recalled = {x.attr: x.value for x in m.memories if x.name == name and x.attr.kind not in without}
+    recalled = {
+        x.attr: Copy(x.value, (Place("memory", i),), x.attr.of, name)
+        for i, x in enumerate(m.memories)
+        if x.name == name and x.attr.kind not in without
+    }
     only_recalled = [a for a in recalled if a not in known]
     draw = s.rng.random()
     if only_recalled and (draw < 0.6 or not known) and draw < 0.85:
@@ -118,13 +123,16 @@ def _pick(s: Scene, name: str, m: Moment, without: tuple[str, ...] = ()) -> tupl
     if known and draw < 0.8:
         changed = [a for a in known if (name, a) in s.changed]
         attr = s.rng.choice(changed if changed and s.rng.random() < 0.5 else list(known))
-        return attr, known[attr], "recall_changed" if attr in changed else "recall_mine"
+        copy = Copy(known[attr], s.sources[name, attr], attr.of, name)
+        return attr, copy, "recall_changed" if attr in changed else "recall_mine"
     for _ in range(20):
         attr = new_attr(s)
         if attr.kind not in without and attr not in known and attr not in recalled:
             return attr, None, "recall_unknown"
     attr = Attr("key", "number")
-    return attr, known.get(attr, recalled.get(attr)), "recall_mine"
+    if attr in known:
+        return attr, Copy(known[attr], s.sources[name, attr], attr.of, name), "recall_mine"
+    return attr, recalled.get(attr), "memory" if attr in recalled else "recall_unknown"
 
 
 def draw_memory(s: Scene) -> Memory:

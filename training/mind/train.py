@@ -12,14 +12,16 @@ import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from training.mind.batches import Batch, Diet, as_batch, batches
-from training.mind.exam import Mark, as_text, draw_exam, table
-from training.mind.model import Mind, Shape
+from training.mind.exam import PRACTICE_SEED, Mark, as_text, draw_exam, table
+from training.mind.model import Mind, Shape, Sought
+from training.mind.muon import Muon
 from training.mind.play import Play
 from training.mind.render import Page, render
 from training.mind.vocabulary import SELF, SIZE
@@ -31,6 +33,8 @@ RUNS = Path(__file__).parents[1] / "runs"
 CLASS_WEIGHTS = (0.0, 1.0, 0.05, 2.0)
 # The first word of an answer decides what it will be about, and is learnt last.
 FIRST_WORD_EXTRA = 3.0
+# Showing attention where an answer stands saves it the search: see LOG.md.
+SHOWN_WEIGHTS = {"owner": 0.1, "topic": 0.1, "whom": 0.1, "earlier": 0.1, "source": 0.3}
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,9 @@ class Preset:
 
 PRESETS = {
     # One core of a server with bf16 instructions: 75 minutes.
-    "full": Preset(Shape(SIZE), Diet(), 3_600, 2e-3, 50, 300, 5),
+    "full": Preset(Shape(SIZE), Diet(), 5_600, 2e-3, 50, 400, 5),
     "smoke": Preset(
-        Shape(SIZE, width=64, num_layers=2, num_heads=4, hidden=128),
+        Shape(SIZE, width=64, num_layers=2, num_heads=4, head_width=16, hidden=128),
         Diet(tokens_per_batch=1_024, tokens_per_easy_batch=1_024, pool_batches=4, max_tokens=512),
         30, 3e-3, 5, 30, 1,
     ),
@@ -64,9 +68,36 @@ def learning_rate(step: int, preset: Preset) -> float:
     return 1 - 0.98 * done
 
 
-def loss_of(model: Mind, ids: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted cross-entropy, and the share of own-answer tokens foreseen."""
-    states = model.states(ids[:, :-1])
+class Tensors(NamedTuple):
+    """A Batch on the device; all int64 but the classes."""
+
+    ids: Tensor
+    classes: Tensor
+    shown: dict[str, Tensor]
+
+
+class Losses(NamedTuple):
+    """`total` is what is minimised; `foreseen` is the share of own-answer tokens guessed right; `found` that
+    of positions, by kind, from which more than half of the attention goes where it was shown."""
+
+    total: Tensor
+    foreseen: Tensor
+    found: dict[str, Tensor]
+
+
+def shown_loss(
+    sought: list[Sought], heads: tuple[tuple[int, int], ...], shown: Tensor
+) -> tuple[Tensor, Tensor]:
+    """How little these heads attend to the positions shown (rows of Batch.shown), as mean -log, and the share
+    of rows where more than half of the attention does (in the last of them)."""
+    rows, positions, targets = shown[:, 0], shown[:, 1], shown[:, 2:]
+    attended = torch.stack([sought[layer].attended(head, rows, positions, targets) for layer, head in heads])
+    return -attended.mean(), (attended[-1].detach() > math.log(0.5)).float().mean()
+
+
+def losses_of(model: Mind, batch: Tensors) -> Losses:
+    ids, classes, shown = batch
+    states, sought = model.states_and_sought(ids[:, :-1])
     targets, target_classes = ids[:, 1:], classes[:, 1:]
     learnt = target_classes > 0
     weights = torch.tensor(CLASS_WEIGHTS, device=ids.device)[target_classes[learnt].long()]
@@ -76,12 +107,24 @@ def loss_of(model: Mind, ids: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
     losses = F.cross_entropy(logits, wanted, reduction="none")
     own = weights >= 1.0
     foreseen = (logits.argmax(-1) == wanted)[own].float().mean()
-    return (losses * weights).sum() / weights.sum(), foreseen.detach()
+    total = (losses * weights).sum() / weights.sum()
+    found = {}
+    for kind, heads in model.shape.shown_heads.items():
+        # The last token is nobody's past.
+        rows = shown[kind][shown[kind][:, 1] < ids.shape[1] - 1]
+        if len(rows):
+            loss, found[kind] = shown_loss(sought, heads, rows)
+            total = total + SHOWN_WEIGHTS[kind] * loss
+    return Losses(total, foreseen.detach(), found)
 
 
-def to_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
-    ids = torch.from_numpy(batch[0]).to(device, non_blocking=True).long()
-    return ids, torch.from_numpy(batch[1]).to(device, non_blocking=True)
+def to_device(batch: Batch, device: torch.device) -> Tensors:
+    shown = {
+        kind: torch.from_numpy(rows).to(device, non_blocking=True).long()
+        for kind, rows in batch.shown.items()
+    }
+    ids = torch.from_numpy(batch.ids).to(device, non_blocking=True).long()
+    return Tensors(ids, torch.from_numpy(batch.classes).to(device, non_blocking=True), shown)
 
 
 @torch.no_grad()
@@ -92,14 +135,20 @@ def examine(model: Mind, exam: list[tuple[Split, Play]], device: torch.device) -
     marks: list[Mark] = []
     for first in range(0, len(pages), 16):
         chunk = pages[first : first + 16]
-        ids, _ = to_device(as_batch([page for _, _, page, _ in chunk]), device)
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        ids = to_device(as_batch([page for _, _, page, _ in chunk]), device).ids
+        with autocast(device):
             states = model.states(ids)
             for row, (split, skill, page, start) in enumerate(chunk):
                 wanted = ids[row, start : len(page.ids)]
                 guesses = model.logits(states[row, start - 1 : len(page.ids) - 1]).argmax(-1)
                 marks.append(Mark(skill, split, bool((guesses == wanted).all())))
     return marks
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """bf16 where the processor has instructions for it; elsewhere it would be slower than float32."""
+    able = device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=able)
 
 
 def render_exam(play: Play) -> tuple[Page, int]:
@@ -113,7 +162,7 @@ def optimizers_of(model: Mind, preset: Preset) -> list[torch.optim.Optimizer]:
     matrices = [p for p in model.layers.parameters() if p.ndim == 2]
     others = [p for p in model.parameters() if not any(p is m for m in matrices)]
     rate = preset.learning_rate
-    muon = torch.optim.Muon(matrices, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
+    muon = Muon(matrices, lr=rate, weight_decay=0.05)
     adam = torch.optim.AdamW(others, lr=0.3 * rate, betas=(0.9, 0.95), weight_decay=0.01)
     for optimizer in (muon, adam):
         for group in optimizer.param_groups:
@@ -157,30 +206,35 @@ class Run:
             optimizer.load_state_dict(kept)
         self.step, self.num_tokens, self.train_s = state["counters"]
 
-    def one_step(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def one_step(self, batch: Batch) -> Losses:
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
             for group in optimizer.param_groups:
                 group["lr"] = group["highest_lr"] * learning_rate(self.step, self.preset)
-        ids, classes = to_device(batch, self.device)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            loss, foreseen = loss_of(self.model, ids, classes)
-        loss.backward()  # type: ignore[no-untyped-call]
+        with autocast(self.device):
+            losses = losses_of(self.model, to_device(batch, self.device))
+        losses.total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
         self.step += 1
-        self.num_tokens += batch[0].size
-        return loss.detach(), foreseen
+        self.num_tokens += batch.ids.size
+        return losses
 
     def train(self, max_s: float = math.inf, log_every: int = 25) -> None:
-        exam = draw_exam(self.preset.exam_per_skill)
+        exam = draw_exam(self.preset.exam_per_skill, seed=PRACTICE_SEED)
         started, spent = time.monotonic(), self.train_s
         for batch in batches(self.seed, self.preset.diet, self.preset.num_steps, self.step):
-            loss, foreseen = self.one_step(batch)
+            losses = self.one_step(batch)
             self.train_s = spent + time.monotonic() - started
             if self.step % log_every == 0:
-                self.log({"loss": round(loss.item(), 4), "foreseen": round(foreseen.item(), 4)})
+                self.log(
+                    {
+                        "loss": round(losses.total.item(), 4),
+                        "foreseen": round(losses.foreseen.item(), 3),
+                        "found": {kind: round(value.item(), 3) for kind, value in losses.found.items()},
+                    }
+                )
             last = self.step >= self.preset.num_steps or time.monotonic() - started > max_s
             if last or self.step % self.preset.exam_every == 0:
                 self.save()
@@ -214,6 +268,9 @@ def main() -> None:
     args = parser.parse_args()
     device = torch.device(args.device)
     if device.type == "cpu":
+        # Sharp attention is full of numbers near 1e-40, which a processor handles many times more slowly.
+        # Threads inherit this, so it comes before the first of them.
+        torch.set_flush_denormal(True)
         torch.set_num_threads(args.threads)
     preset = PRESETS[args.preset]
     preset = replace(preset, num_steps=args.steps or preset.num_steps)
@@ -222,7 +279,11 @@ def main() -> None:
         run.load()
     num_parameters = sum(p.numel() for p in run.model.parameters())
     print(f"{num_parameters / 1e6:.2f} M parameters on {device}", flush=True)
-    run.train(args.max_minutes * 60)
+    try:
+        run.train(args.max_minutes * 60)
+    except KeyboardInterrupt:
+        run.save()
+        print(f"stopped at step {run.step}; go on with --resume", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from training import world
 from training.mind import vocabulary
 from training.mind.exam import SKILLS, draw_exam
 from training.mind.now import time_words
-from training.mind.play import SILENCE, draw_play
-from training.mind.render import LAST_ANSWER, render
+from training.mind.play import SILENCE, Play, draw_more, draw_play
+from training.mind.render import LAST_ANSWER, Page, render
 from training.mind.view import as_view, prompt_format
 from training.world import SPLITS, Split
 
@@ -80,6 +80,75 @@ def test_weight_classes_mark_the_answer_and_nothing_of_others() -> None:
     start = len(render(play, with_reply=False).ids)
     assert set(page.classes[start:]) == {LAST_ANSWER}
     assert page.ids[-1] == vocabulary.END
+
+
+def test_attention_is_shown_the_very_words_that_come_next() -> None:
+    rng = random.Random(8)
+    shown = 0
+    for _ in range(60):
+        page = render(draw_more(draw_play(rng, "train", odd=rng.choice((0.0, 0.9))), 4))
+        for position, targets in page.shown["source"].items():
+            assert max(targets) <= position
+            if page.ids[position] != vocabulary.SELF:
+                assert {page.ids[t] for t in targets} == {page.ids[position + 1]}
+                shown += 1
+    assert shown > 500
+
+
+def opener_of(play: Play) -> int:
+    return len(render(play, with_reply=False).ids) - 1
+
+
+def words_at(page: Page, kind: str, position: int) -> set[str]:
+    return {vocabulary.decode([page.ids[t]]) for t in page.shown[kind][position]}
+
+
+def test_before_an_answer_attention_is_shown_the_end_of_the_newest_statement() -> None:
+    play = draw_play(random.Random(4), "train", skill="recall_changed")
+    page, copy = render(play), play.newest.copies[0]
+    newest = [s for s in play.scene.statements if (s.whom, s.topic) == (copy.whom, copy.topic)][-1]
+
+    (found,) = page.shown["source"][opener_of(play)]
+
+    assert copy.places == (newest.place,)
+    assert page.ids[found] == vocabulary.END
+    assert vocabulary.encode(copy.words)[0] in page.ids[found - 12 : found]
+
+
+def test_a_statement_is_shown_the_one_that_it_supersedes() -> None:
+    play = draw_play(random.Random(4), "train", skill="recall_changed")
+    earlier = render(play).shown["earlier"]
+    assert all(max(targets) < position for position, targets in earlier.items())
+    assert any(targets != (0,) for targets in earlier.values())
+    assert any(targets == (0,) for targets in earlier.values())
+
+
+def test_before_an_answer_that_nothing_gives_attention_is_shown_the_first_token() -> None:
+    play = draw_play(random.Random(4), "train", skill="own_unknown")
+    assert render(play).shown["source"][opener_of(play)] == (0,)
+
+
+def test_before_an_answer_attention_is_shown_what_is_asked_for_and_about_whom() -> None:
+    rng = random.Random(9)
+    compared = 0
+    while compared < 20:
+        play = draw_play(rng, "train", skill="recall_theirs")
+        copy = play.newest.copies[0]
+        if not copy.topic:
+            continue
+        page, opener = render(play), opener_of(play)
+        assert words_at(page, "topic", opener) == {copy.topic}
+        statement = max(page.shown["source"][opener])
+        assert words_at(page, "topic", statement) == {copy.topic}
+        assert words_at(page, "whom", statement) == words_at(page, "whom", opener)
+        compared += 1
+
+
+def test_words_belong_to_whoever_says_them() -> None:
+    play = draw_play(random.Random(6), "train", max_lines=6)
+    page = render(play)
+    names = set().union(*(words_at(page, "owner", position) for position in page.shown["owner"]))
+    assert names and names <= {*play.scene.people, *play.scene.personas, "<|self|>"}
 
 
 def test_tokens_come_in_their_fixed_order_and_decode_to_what_was_encoded() -> None:

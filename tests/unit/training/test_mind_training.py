@@ -15,7 +15,8 @@ pytest.importorskip("gguf", reason="exporting needs the gguf package")
 
 from training.mind.batches import Diet, batches, repeated_strings  # noqa: E402
 from training.mind.export import load_mind, write_gguf  # noqa: E402
-from training.mind.model import Mind, Shape, pair_swap  # noqa: E402
+from training.mind.model import BLOCK, Mind, Shape, Sought, causal_attention, pair_swap  # noqa: E402
+from training.mind.muon import orthogonal  # noqa: E402
 from training.mind.render import ANSWER  # noqa: E402
 from training.mind.train import PRESETS, Run, learning_rate  # noqa: E402
 from training.mind.vocabulary import SIZE  # noqa: E402
@@ -30,12 +31,39 @@ def _one_thread() -> None:
 
 def test_a_later_token_changes_no_earlier_state() -> None:
     torch.manual_seed(0)
-    mind = Mind(Shape(50, width=64, num_layers=2, num_heads=4, hidden=48))
+    mind = Mind(Shape(50, width=64, num_layers=2, num_heads=4, head_width=16, hidden=48))
     ids = torch.randint(0, 50, (1, 12))
     changed = ids.clone()
     changed[0, -1] = (ids[0, -1] + 1) % 50
     with torch.no_grad():
         assert torch.allclose(mind.states(ids)[0, :-1], mind.states(changed)[0, :-1], atol=1e-6)
+
+
+def test_attention_in_blocks_is_attention() -> None:
+    torch.manual_seed(0)
+    time = 2 * BLOCK + 17
+    q, k, v = (torch.randn(2, 3, time, 8) for _ in range(3))
+    later = torch.full((time, time), float("-inf")).triu(1)
+    weights = (q @ k.transpose(2, 3) * 8**-0.5 + later).softmax(-1)
+    assert torch.allclose(causal_attention(q, k, v), weights @ v, atol=1e-5)
+
+
+def test_what_is_attended_is_the_sum_over_the_places_shown() -> None:
+    torch.manual_seed(0)
+    sought = Sought(torch.randn(2, 3, 9, 8), torch.randn(2, 3, 9, 8))
+    later = torch.full((9, 9), float("-inf")).triu(1)
+    weights = (sought.queries[:, 1] @ sought.keys[:, 1].transpose(1, 2) * 8**-0.5 + later).softmax(-1)
+    rows, positions = torch.tensor([0, 1, 1]), torch.tensor([4, 8, 0])
+    attended = sought.attended(1, rows, positions, torch.tensor([[1, 3], [7, -1], [0, -1]])).exp()
+    expected = torch.stack([weights[0, 4, 1] + weights[0, 4, 3], weights[1, 8, 7], torch.tensor(1.0)])
+    assert torch.allclose(attended, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(24, 40), (40, 24)])
+def test_muon_steps_are_nearly_orthogonal(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    singular = torch.linalg.svdvals(orthogonal(torch.randn(shape)))
+    assert singular.min() > 0.5 and singular.max() < 1.3
 
 
 def test_the_rotary_product_turns_neighbouring_pairs() -> None:

@@ -1,4 +1,4 @@
-"""Endless training batches: plays, and at first mostly strings that repeat (they teach copying in minutes).
+"""Endless training batches: plays, and pages of random words, most of them at first.
 
 Plays of similar length stand together so that little is padding. Knows nothing of models.
 """
@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.mind.play import draw_more, draw_play
-from training.mind.render import ANSWER, MAX_TARGETS, SHOWN, Page, render_varied
-from training.mind.vocabulary import BEGIN, END, FIRST_BYTE, FIRST_WORD, PAD, SIZE
+from training.mind.render import MAX_TARGETS, SHOWN, Page, render_varied
+from training.mind.strings import draw_strings
+from training.mind.vocabulary import PAD
 
 
 class Batch(NamedTuple):
@@ -38,7 +39,7 @@ class Diet:
     pool_batches: int = 16
     max_tokens: int = 1_024
     repeats_start: float = 0.5
-    repeats_end: float = 0.1
+    repeats_end: float = 0.22
     easy_until: float = 0.12
     more_share: float = 0.88
     # How much of a play is filled with words that do not belong, and how often.
@@ -55,32 +56,9 @@ class Diet:
         return 6 if draw < 0.62 else 24 if draw < 0.95 else 70
 
 
-def repeated_strings(rng: random.Random) -> Page:
-    """A few random strings, each said two to four times; every word of the world and odd bytes take part."""
-    page = Page()
-    page.add([BEGIN])
-    # As long as plays are, so that both kinds share batches.
-    length = rng.randint(60, 360)
-    while len(page.ids) < length:
-        string = [rng.randrange(FIRST_WORD, SIZE) for _ in range(rng.randint(3, 14))]
-        if rng.random() < 0.1:
-            string += [FIRST_BYTE + rng.randrange(97, 123) for _ in range(rng.randint(3, 7))]
-        starts = [len(page.ids)]
-        page.add([*string, END])
-        for _ in range(rng.randint(1, 3)):
-            # The first word cannot be foreseen.
-            again = len(page.ids)
-            page.add(string[:1])
-            page.add([*string[1:], END], ANSWER)
-            for i in range(1, len(string)):
-                page.show("source", again + i - 1, [start + i for start in starts])
-            starts.append(again)
-    return page
-
-
 def draw_page(rng: random.Random, diet: Diet, progress: float) -> Page:
     if rng.random() < diet.repeats(progress):
-        return repeated_strings(rng)
+        return draw_strings(rng, easy=progress < diet.easy_until)
     while True:
         max_lines = diet.max_lines(progress, rng)
         play = draw_play(rng, "train", max_lines=max_lines, odd=rng.choices(*diet.odd)[0])

@@ -11,96 +11,18 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any
 
-import gguf
-import numpy as np
 import torch
 
 from training.mind.exam import draw_exam
-from training.mind.model import NORM_EPS, ROPE_BASE, Mind, Shape
+from training.mind.mind_file import load_mind, write_gguf
+from training.mind.model import Mind
 from training.mind.render import render
 from training.mind.train import RUNS
-from training.mind.vocabulary import BEGIN, END, NUM_SPECIALS, PAD, token_texts
 
 ROOT = Path(__file__).parents[2]
 BUNDLE = ROOT / "src" / "sensorium" / "bundles" / "nano"
 GOLDEN = ROOT / "tests" / "unit" / "training" / "golden_mind.json"
-
-
-def load_mind(weights: Path) -> Mind:
-    """A trained model in float32, from the file that training leaves."""
-    kept = torch.load(weights, weights_only=True)
-    mind = Mind(Shape(**kept["shape"]))
-    mind.load_state_dict({name: value.float() for name, value in kept["weights"].items()})
-    return mind.eval()
-
-
-def write_gguf(mind: Mind, out: Path) -> None:
-    """F16 matrices, F32 norms; the head is the embedding, so it is stored once."""
-    shape = mind.shape
-    writer = gguf.GGUFWriter(out, "llama")
-    writer.add_name("nano mind")
-    writer.add_license("Apache-2.0")
-    writer.add_context_length(shape.context_tokens)
-    writer.add_embedding_length(shape.width)
-    writer.add_block_count(shape.num_layers)
-    writer.add_feed_forward_length(shape.hidden)
-    writer.add_head_count(shape.num_heads)
-    writer.add_head_count_kv(shape.num_heads)
-    writer.add_key_length(shape.head_width)
-    writer.add_value_length(shape.head_width)
-    writer.add_rope_dimension_count(shape.head_width)
-    writer.add_rope_freq_base(ROPE_BASE)
-    writer.add_layer_norm_rms_eps(NORM_EPS)
-    writer.add_vocab_size(shape.num_tokens)
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
-    _add_tokenizer(writer)
-    for name, value in _tensors(mind):
-        writer.add_tensor(name, value)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-
-
-def _add_tokenizer(writer: gguf.GGUFWriter) -> None:
-    tokens = token_texts()
-    control, normal = int(gguf.TokenType.CONTROL), int(gguf.TokenType.NORMAL)
-    writer.add_tokenizer_model("gpt2")
-    # This pre-tokenizer looks a whole word up before it tries to merge: one token for each word of the world.
-    writer.add_tokenizer_pre("llama-bpe")
-    writer.add_token_list(list(tokens))
-    writer.add_token_types([control] * NUM_SPECIALS + [normal] * (len(tokens) - NUM_SPECIALS))
-    # The format wants merges. This one never applies: 0xFF occurs in no UTF-8 text.
-    writer.add_token_merges(["ÿ ÿ"])
-    writer.add_bos_token_id(BEGIN)
-    writer.add_eos_token_id(END)
-    writer.add_pad_token_id(PAD)
-    writer.add_add_bos_token(False)
-    writer.add_add_eos_token(False)
-
-
-def _tensors(mind: Mind) -> list[tuple[str, np.ndarray[Any, Any]]]:
-    def half(value: torch.Tensor) -> np.ndarray[Any, Any]:
-        return value.detach().numpy().astype(np.float16)
-
-    def full(value: torch.Tensor) -> np.ndarray[Any, Any]:
-        return value.detach().numpy().astype(np.float32)
-
-    tensors = [
-        ("token_embd.weight", half(mind.embedding.weight)),
-        ("output_norm.weight", full(mind.norm.weight)),
-    ]
-    for i, layer in enumerate(mind.layers):
-        q, k, v = layer.qkv.weight.chunk(3)
-        gate, up = layer.gate_up.weight.chunk(2)
-        matrices = {"attn_q": q, "attn_k": k, "attn_v": v, "attn_output": layer.out.weight}
-        matrices |= {"ffn_gate": gate, "ffn_up": up, "ffn_down": layer.down.weight}
-        tensors += [(f"blk.{i}.{name}.weight", half(value)) for name, value in matrices.items()]
-        tensors.append((f"blk.{i}.attn_norm.weight", full(layer.attention_norm.weight)))
-        tensors.append((f"blk.{i}.ffn_norm.weight", full(layer.hidden_norm.weight)))
-    return tensors
 
 
 @torch.no_grad()

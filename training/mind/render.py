@@ -41,7 +41,7 @@ _FACTS = {
     "home": "you live in {} .",
     "age": "you are {} years old .",
 }
-_FRAME = {
+FRAME = {
     kind: SPECIAL_ID[f"<|{kind}|>"]
     for kind in "rules recipe identity person persona event memory percept time".split()
 }
@@ -93,7 +93,7 @@ class Page:
 
     def frame(self, kind: str, text: str, place: Place | None = None) -> None:
         if text:
-            self.add([_FRAME[kind]])
+            self.add([FRAME[kind]])
             self.add(encode(text), 0, place)
             self.add([END])
 
@@ -111,7 +111,7 @@ class Page:
         else:
             weight_class = LIGHT if line.kind == "person" else 0
             speaker = Place("speaker", number)
-            self.add([_FRAME[line.kind]])
+            self.add([FRAME[line.kind]])
             self.add(encode(line.name), 0, speaker)
             self.add([SAYS])
             self.add(encode(line.text), weight_class, place)
@@ -217,7 +217,7 @@ def render(play: Play, *, rules: str = RULES[0], recipe: str = RECIPES[0], with_
     page.add([BEGIN])
     page.frame("rules", rules)
     page.frame("recipe", recipe)
-    page.add([_FRAME["identity"]])
+    page.add([FRAME["identity"]])
     for key, sentence in identity_sentences(scene.name, scene.facts):
         page.add(encode(sentence), 0, Place("identity", key))
     page.add([END])

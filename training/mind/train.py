@@ -20,6 +20,7 @@ from torch import Tensor
 
 from training.mind.batches import Batch, Diet, as_batch, batches
 from training.mind.exam import PRACTICE_SEED, Mark, as_text, draw_exam, table
+from training.mind.mind_file import read_gguf
 from training.mind.model import Mind, Shape, Sought
 from training.mind.muon import Muon
 from training.mind.play import Play
@@ -259,6 +260,7 @@ def main() -> None:
     parser.add_argument("--name", default="", help="folder under training/runs (default: mind-PRESET)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--start", type=Path, help="a mind.gguf whose weights to start from")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument(
         "--steps", type=int, default=0, help="instead of the preset's; may change on --resume"
@@ -277,6 +279,8 @@ def main() -> None:
     run = Run(args.name or f"mind-{args.preset}", preset, args.seed, device)
     if args.resume:
         run.load()
+    elif args.start:
+        run.model.load_state_dict(read_gguf(args.start).state_dict())
     num_parameters = sum(p.numel() for p in run.model.parameters())
     print(f"{num_parameters / 1e6:.2f} M parameters on {device}", flush=True)
     try:

@@ -10,7 +10,8 @@ from training.mind import vocabulary
 from training.mind.exam import SKILLS, draw_exam
 from training.mind.now import time_words
 from training.mind.play import SILENCE, Play, draw_more, draw_play
-from training.mind.render import LAST_ANSWER, Page, render
+from training.mind.render import ANSWER, LAST_ANSWER, Page, render
+from training.mind.strings import random_statements, repeated_strings
 from training.mind.view import as_view, prompt_format
 from training.world import SPLITS, Split
 
@@ -149,6 +150,29 @@ def test_words_belong_to_whoever_says_them() -> None:
     page = render(play)
     names = set().union(*(words_at(page, "owner", position) for position in page.shown["owner"]))
     assert names and names <= {*play.scene.people, *play.scene.personas, "<|self|>"}
+
+
+def test_repeated_strings_are_learnt_only_from_their_second_time() -> None:
+    page = repeated_strings(random.Random(1))
+    first_answer = page.classes.index(ANSWER)
+    assert page.ids[first_answer] in page.ids[:first_answer]
+
+
+def test_random_statements_are_answered_by_the_newest_and_use_every_word() -> None:
+    rng = random.Random(3)
+    words: set[int] = set()
+    for _ in range(300):
+        page = random_statements(rng)
+        words |= set(page.ids)
+        for position, targets in page.shown["source"].items():
+            (at,) = targets
+            if page.ids[position] == vocabulary.SELF:
+                assert at == 0 or page.ids[at] == vocabulary.END
+            else:
+                assert page.ids[at] == page.ids[position + 1]
+            later = page.shown["earlier"]
+            assert not any(at in found and end < position for end, found in later.items() if at)
+    assert len(words & set(vocabulary.WORD_ID.values())) > 0.99 * len(vocabulary.WORD_ID)
 
 
 def test_tokens_come_in_their_fixed_order_and_decode_to_what_was_encoded() -> None:

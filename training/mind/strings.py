@@ -1,0 +1,113 @@
+"""Pages without any template: strings that repeat, and statements of random words with questions about them.
+
+All words of the vocabulary take part, also those that never fill a slot of a play: it is here that the mind
+learns that a word is a word, to be noted, found and copied like any other. Knows nothing of models.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import NamedTuple
+
+from training.mind.render import ANSWER, FRAME, Page
+from training.mind.scene import UNKNOWN
+from training.mind.vocabulary import BEGIN, END, FIRST_BYTE, FIRST_WORD, SAYS, SELF, SIZE, encode
+
+
+def draw_strings(rng: random.Random, *, easy: bool) -> Page:
+    """Where it is still `easy`, strings only: they teach copying in minutes."""
+    return repeated_strings(rng) if easy or rng.random() < 0.35 else random_statements(rng)
+
+
+def repeated_strings(rng: random.Random) -> Page:
+    """A few random strings, each said two to four times; odd bytes take part."""
+    page = Page()
+    page.add([BEGIN])
+    # As long as plays are, so that both kinds share batches.
+    length = rng.randint(60, 360)
+    while len(page.ids) < length:
+        string = [_word(rng) for _ in range(rng.randint(3, 14))]
+        if rng.random() < 0.1:
+            string += [FIRST_BYTE + rng.randrange(97, 123) for _ in range(rng.randint(3, 7))]
+        starts = [len(page.ids)]
+        page.add([*string, END])
+        for _ in range(rng.randint(1, 3)):
+            # The first word cannot be foreseen.
+            again = len(page.ids)
+            page.add(string[:1])
+            page.add([*string[1:], END], ANSWER)
+            for i in range(1, len(string)):
+                page.show("source", again + i - 1, [start + i for start in starts])
+            starts.append(again)
+    return page
+
+
+class _Said(NamedTuple):
+    value: list[int]
+    first: int  # where the value begins
+    end: int  # where the frame ends
+
+
+def random_statements(rng: random.Random) -> Page:
+    """ "N: K V" and later "N: K" or "M: K N", answered "K V" by the newest that N said: what somebody told,
+    in no language at all."""
+    page = Page()
+    page.add([BEGIN])
+    length = rng.randint(60, 360)
+    names = [_word(rng) for _ in range(rng.randint(2, 5))]
+    keys = [_word(rng) for _ in range(rng.randint(2, 6))]
+    said: dict[tuple[int, int], _Said] = {}
+    while len(page.ids) < length:
+        name, key = rng.choice(names), rng.choice(keys)
+        if rng.random() < 0.4 or not said:
+            _state(page, rng, said, name, key)
+        else:
+            _ask(page, rng, said, names, *(rng.choice(list(said)) if rng.random() < 0.8 else (name, key)))
+    return page
+
+
+def _word(rng: random.Random) -> int:
+    return rng.randrange(FIRST_WORD, SIZE)
+
+
+def _state(page: Page, rng: random.Random, said: dict[tuple[int, int], _Said], name: int, key: int) -> None:
+    value = [_word(rng) for _ in range(rng.choice((1, 1, 1, 2)))]
+    recalled = (name, key) not in said and rng.random() < 0.2  # what is said today counts more
+    at = len(page.ids) + 1
+    page.add([FRAME["memory"], name] if recalled else [FRAME["person"], name, SAYS])
+    key_at = len(page.ids)
+    page.add([key, *value, END])
+    end = len(page.ids) - 1
+    for position in range(key_at, end + 1):
+        if not recalled:
+            page.show("owner", position, (at,))
+        if position > key_at:
+            page.show("topic", position, (key_at,))
+    page.show("whom", end, (at,))
+    before = said.get((name, key))
+    page.show("earlier", end, (before.end if before else 0,))
+    said[name, key] = _Said(value, key_at + 1, end)
+
+
+def _ask(
+    page: Page, rng: random.Random, said: dict[tuple[int, int], _Said], names: list[int], name: int, key: int
+) -> None:
+    asker = name if rng.random() < 0.5 else rng.choice(names)
+    at = len(page.ids) + 1
+    page.add([FRAME["person"], asker, SAYS, key, *([] if asker == name else [name]), END])
+    key_at = at + 2
+    for position in range(key_at, len(page.ids)):
+        page.show("owner", position, (at,))
+    opener = len(page.ids)
+    page.add([SELF])
+    page.show("topic", opener, (key_at,))
+    page.show("whom", opener, (at if asker == name else key_at + 1,))
+    answer = said.get((name, key))
+    if answer is None:
+        page.show("source", opener, (0,))
+        page.add([*encode(UNKNOWN), END], ANSWER)
+        return
+    page.show("source", opener, (answer.end,))
+    page.add([key, *answer.value, END], ANSWER)
+    for i in range(len(answer.value)):
+        page.show("source", opener + 1 + i, (answer.first + i,))

@@ -1,13 +1,13 @@
-"""Measures what is shipped: `python -m training.evaluate [--only mind|ear] [--per-skill 70] [--json]`.
+"""Measures what is shipped: `python -m training.evaluate [--only mind|ear|codec|eye] [--json]`.
 
-The mind answers through llama.cpp, the ear listens through ONNX Runtime. Prints tables for people; with
---json the last line of stdout is one JSON object.
+The mind answers through llama.cpp; the ear, the codec and the eye run in ONNX Runtime. Prints tables for
+people; with --json the last line of stdout is one JSON object.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 import json
 import time
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Any
 from training.mind.answer import Answerer
 from training.mind.exam import EXAM_SEED, PRACTICE_SEED, TARGETS, Mark, as_text, draw_exam, table
 from training.mind.view import BUNDLE
+
+SENSES = ("ear", "codec", "eye")
 
 
 def evaluate_mind(gguf: Path, per_skill: int, show_wrong: int, seed: int) -> dict[str, Any]:
@@ -49,18 +51,17 @@ def _reached(shares: dict[str, dict[str, float]], split: Any) -> bool:
     return shares["all"][split] >= TARGETS[split]
 
 
-def evaluate_ear() -> list[dict[str, Any]]:
-    from training.ear.evaluate import rows
-
-    ear_rows: list[dict[str, Any]] = rows()
-    for row in ear_rows:
+def evaluate_sense(name: str) -> list[dict[str, Any]]:
+    """The rows of the ear's, the codec's or the eye's own table."""
+    found: list[dict[str, Any]] = importlib.import_module(f"training.{name}.evaluate").rows()
+    for row in found:
         print(row)
-    return ear_rows
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=("mind", "ear"), default=None)
+    parser.add_argument("--only", choices=("mind", *SENSES), default=None)
     parser.add_argument("--mind", type=Path, default=BUNDLE / "mind.gguf")
     parser.add_argument("--per-skill", type=int, default=70, help="answers for each skill in each split")
     parser.add_argument(
@@ -70,12 +71,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     results: dict[str, Any] = {}
-    if args.only != "ear":
+    if args.only in (None, "mind"):
         results["mind"] = evaluate_mind(
             args.mind, args.per_skill, args.show_wrong, PRACTICE_SEED if args.practice else EXAM_SEED
         )
-    if args.only != "mind" and importlib.util.find_spec("training.ear.evaluate"):
-        results["ear"] = evaluate_ear()
+    for name in SENSES:
+        if args.only in (None, name):
+            results[name] = evaluate_sense(name)
     if args.json:
         print(json.dumps(results))
 

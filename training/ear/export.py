@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 from torch import Tensor, nn
 
 from sensorium.hearing.encoder import EarModel, Encoder
@@ -23,6 +23,7 @@ from training.ear.bundle import BUNDLE, record
 from training.ear.data import Lexicon
 from training.ear.model import CHUNK_SAMPLES, SAMPLE_RATE_HZ, Ear, State, zero_state
 from training.ear.train import PRESETS, RUNS, load
+from training.onnx_half import store_half
 
 GOLDEN = Path(__file__).parents[2] / "tests" / "unit" / "hearing" / "ear_golden.npz"
 _OPSET = 17
@@ -63,7 +64,7 @@ def export(ear: Ear, lexicon: Lexicon, path: Path, *, steps: int) -> None:
             dynamo=False,
         )
     model = onnx.load(path)
-    _store_half(model.graph, keep_full={"ear.logmel.basis", "ear.logmel.mel"})
+    store_half(model.graph, frozenset({"ear.logmel.basis", "ear.logmel.mel"}))
     facts = {
         "kind": "sensorium-ear-1",
         "words": " ".join(lexicon.words),
@@ -89,23 +90,6 @@ def verify(ear: Ear, path: Path, samples: NDArray[np.float32]) -> float:
         offline = ear(torch.from_numpy(samples)[None], zero_state(1))[0].words[0].numpy()
     assert (streamed.argmax(-1) == offline.argmax(-1)).all(), "streamed and offline words differ"
     return float(np.abs(streamed - offline).max())
-
-
-def _store_half(graph: onnx.GraphProto, keep_full: set[str]) -> None:
-    """Large initializers become float16 with a Cast behind them, which onnxruntime folds at load."""
-    casts = []
-    for tensor in graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or tensor.name in keep_full:
-            continue
-        values = numpy_helper.to_array(tensor)
-        if values.size < 256:
-            continue
-        name = tensor.name
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
-        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
 
 
 def main() -> None:

@@ -44,10 +44,10 @@ HOUSE = {
 # What it may import from outside, beside the standard library, numpy and msgspec.
 LIBRARIES = {
     "store": {"apsw"},
+    "bundles": {"onnxruntime"},
     "inference": {"llama_cpp"},
-    "hearing": {"onnxruntime", "samplerate", "pocketsphinx"},
-    "speech": {"espeakng_loader", "onnxruntime", "samplerate"},
-    "vision": {"onnxruntime"},
+    "hearing": {"samplerate", "pocketsphinx"},
+    "speech": {"espeakng_loader", "samplerate"},
     "workers": {"psutil"},
     "front": {"psutil", "uvloop", "starlette", "uvicorn"},
 }

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from training.autocast import autocast
 from training.ear.data import CHARACTERS, IGNORE, Batch, Lexicon, Stream, find_phonemes
 from training.ear.model import Ear, Heard, zero_state
 from training.ear.voices import ACCENTS
@@ -163,7 +164,7 @@ def _step(run: Run, plan: Plan, made: Batch) -> dict[str, float]:
         group["lr"] = learning_rate(plan, run.step)
     batch = {name: torch.from_numpy(value) for name, value in made._asdict().items()}
     pcm = batch["samples"].float() / 32768.0
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast(torch.device("cpu")):
         heard, _ = run.ear(pcm, zero_state(len(pcm)))
         parts = losses(heard, batch)
     done = run.step / plan.steps

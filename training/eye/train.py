@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from training.eye.data import Batch, batches
 from training.eye.model import CELLS, Eye, Readout, Seen
 from training.eye.scenes import COLOURS, LOOKS
-from training.mind.muon import Muon
+from training.muon import Muon
 
 RUNS = Path(__file__).parents[1] / "runs" / "eye"
 

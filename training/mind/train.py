@@ -18,14 +18,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.autocast import autocast
 from training.mind.batches import Batch, Diet, as_batch, batches
 from training.mind.exam import PRACTICE_SEED, Mark, as_text, draw_exam, table
 from training.mind.mind_file import read_gguf
 from training.mind.model import Mind, Shape, Sought
-from training.mind.muon import Muon
 from training.mind.play import Play
 from training.mind.render import Page, render
 from training.mind.vocabulary import SELF, SIZE
+from training.muon import Muon
 from training.world import Split
 
 RUNS = Path(__file__).parents[1] / "runs"
@@ -146,12 +147,6 @@ def examine(model: Mind, exam: list[tuple[Split, Play]], device: torch.device) -
     return marks
 
 
-def autocast(device: torch.device) -> torch.autocast:
-    """bf16 where the processor has instructions for it; elsewhere it would be slower than float32."""
-    able = device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=able)
-
-
 def render_exam(play: Play) -> tuple[Page, int]:
     """The whole page, and where its last answer starts."""
     return render(play), len(render(play, with_reply=False).ids)
@@ -265,17 +260,22 @@ def main() -> None:
     parser.add_argument(
         "--steps", type=int, default=0, help="instead of the preset's; may change on --resume"
     )
+    parser.add_argument("--learning-rate", type=float, default=0.0, help="instead of the preset's")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--max-minutes", type=float, default=1e9)
     args = parser.parse_args()
     device = torch.device(args.device)
     if device.type == "cpu":
-        # Sharp attention is full of numbers near 1e-40, which a processor handles many times more slowly.
-        # Threads inherit this, so it comes before the first of them.
-        torch.set_flush_denormal(True)
         torch.set_num_threads(args.threads)
     preset = PRESETS[args.preset]
-    preset = replace(preset, num_steps=args.steps or preset.num_steps)
+    preset = replace(
+        preset,
+        num_steps=args.steps or preset.num_steps,
+        learning_rate=args.learning_rate or preset.learning_rate,
+    )
+    if args.start:
+        # It can copy already.
+        preset = replace(preset, diet=replace(preset.diet, easy_until=0.0))
     run = Run(args.name or f"mind-{args.preset}", preset, args.seed, device)
     if args.resume:
         run.load()

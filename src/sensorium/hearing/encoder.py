@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
+from sensorium.bundles import onnx_file
 from sensorium.errors import BadInput, BundleError
 
 SAMPLE_RATE_HZ = 16_000
 CHUNK_SAMPLES = 1280
 FRAMES_PER_CHUNK = 2
 
-_MAX_FILE_BYTES = 64 << 20
-_MAX_STATE_VALUES = 1 << 20
 _KIND = "sensorium-ear-1"
 
 
@@ -42,7 +40,7 @@ class EarModel:
     @classmethod
     def load(cls, path: Path) -> EarModel:
         """Raises BundleError when the file is absent, no ONNX, or not an ear of this kind."""
-        session = _open(path)
+        session = onnx_file.open_session(path, "an ear")
         metadata = session.get_modelmeta().custom_metadata_map
         if metadata.get("kind") != _KIND:
             raise BundleError(f"{path} is not an ear ({_KIND})", remedy="export it with training.ear.export")
@@ -89,25 +87,8 @@ class Encoder:
         return [self.feed(np.zeros(CHUNK_SAMPLES, np.float32)) for _ in range(num_chunks)]
 
 
-def _open(path: Path) -> Any:
-    if not path.is_file():
-        raise BundleError(f"{path} is missing", remedy="install the bundle again")
-    if path.stat().st_size > _MAX_FILE_BYTES:
-        raise BundleError(f"{path} is too large for an ear")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except Exception as e:  # onnxruntime's errors share no base class
-        raise BundleError(f"{path} is not an ONNX model that can run: {_first_line(e)}") from e
-
-
 def _check_shapes(path: Path, session: Any, *, num_words: int) -> None:
-    inputs = {i.name: (i.type, tuple(i.shape)) for i in session.get_inputs()}
-    outputs = {o.name: (o.type, tuple(o.shape)) for o in session.get_outputs()}
+    inputs, outputs = map(dict, onnx_file.tensors(session))
     if inputs.pop("pcm", None) != ("tensor(float)", (1, CHUNK_SAMPLES)):
         raise BundleError(f"{path}: the ear's input must be float32 pcm (1, {CHUNK_SAMPLES})")
     if outputs.pop("words", None) != ("tensor(float)", (1, FRAMES_PER_CHUNK, 1 + num_words)):
@@ -115,13 +96,4 @@ def _check_shapes(path: Path, session: Any, *, num_words: int) -> None:
     frames_type, frames_shape = outputs.pop("frames", ("", ()))
     if frames_type != "tensor(float)" or frames_shape[:2] != (1, FRAMES_PER_CHUNK) or len(frames_shape) != 3:
         raise BundleError(f"{path}: the ear must give {FRAMES_PER_CHUNK} frames a chunk")
-    if {f"{name}_next": kind for name, kind in inputs.items()} != outputs:
-        raise BundleError(f"{path}: the state that goes in is not the state that comes out")
-    for kind, shape in inputs.values():
-        sizes = [n for n in shape if isinstance(n, int) and n > 0]
-        if kind != "tensor(float)" or len(sizes) != len(shape) or int(np.prod(sizes)) > _MAX_STATE_VALUES:
-            raise BundleError(f"{path}: a state tensor of the ear has no fixed size")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    onnx_file.check_state(path, inputs, outputs)

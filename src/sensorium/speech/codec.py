@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from sensorium.audio import to_int16
+from sensorium.bundles import onnx_file
 from sensorium.errors import BadInput, BundleError
 from sensorium.speech.source_filter import NUM_BANDS, Shapes, SourceFilter
 
@@ -25,8 +25,6 @@ NUM_LEVELS = CODES_PER_FRAME * len(LEVELS)
 FRAME_SAMPLES = 640
 MAX_FRAMES_AT_ONCE = 1_500  # a minute
 
-_MAX_FILE_BYTES = 64 << 20
-_MAX_STATE_VALUES = 1 << 20
 _KIND = "sensorium-codec-1"
 
 Samples = NDArray[np.int16]
@@ -44,7 +42,7 @@ class CodecModel:
     @classmethod
     def load(cls, path: Path) -> CodecModel:
         """Raises BundleError when the file is absent, no ONNX, or not a codec of this kind."""
-        session = _open(path)
+        session = onnx_file.open_session(path, "a codec")
         if session.get_modelmeta().custom_metadata_map.get("kind") != _KIND:
             raise BundleError(
                 f"{path} is not a codec ({_KIND})", remedy="export it with training.codec.export"
@@ -135,26 +133,8 @@ def to_levels(codes: Codes) -> NDArray[np.float32]:
     return (digits * (2.0 / (np.array(LEVELS * CODES_PER_FRAME) - 1)) - 1.0).astype(np.float32)
 
 
-def _open(path: Path) -> Any:
-    if not path.is_file():
-        raise BundleError(f"{path} is missing", remedy="install the bundle again")
-    if path.stat().st_size > _MAX_FILE_BYTES:
-        raise BundleError(f"{path} is too large for a codec")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except Exception as e:  # onnxruntime's errors share no base class
-        first_line = (str(e).splitlines() or [type(e).__name__])[0][:200]
-        raise BundleError(f"{path} is not an ONNX model that can run: {first_line}") from e
-
-
 def _check_shapes(path: Path, session: Any) -> None:
-    inputs = {i.name: (i.type, tuple(i.shape)) for i in session.get_inputs()}
-    outputs = {o.name: (o.type, tuple(o.shape)) for o in session.get_outputs()}
+    inputs, outputs = map(dict, onnx_file.tensors(session))
     kind, shape = inputs.pop("levels", ("", ()))
     if kind != "tensor(float)" or len(shape) != 3 or (shape[0], shape[2]) != (1, NUM_LEVELS):
         raise BundleError(f"{path}: the codec's input must be float32 levels (1, n + 1, {NUM_LEVELS})")
@@ -162,9 +142,4 @@ def _check_shapes(path: Path, session: Any) -> None:
         kind, shape = outputs.pop(name, ("", ()))
         if kind != "tensor(float)" or len(shape) != rank or shape[2:] != (NUM_BANDS,) * (rank - 2):
             raise BundleError(f"{path}: the codec must give float32 {name} of {NUM_BANDS} bands")
-    if {f"{name}_next": kind for name, kind in inputs.items()} != outputs:
-        raise BundleError(f"{path}: the state that goes in is not the state that comes out")
-    for kind, shape in inputs.values():
-        sizes = [n for n in shape if isinstance(n, int) and n > 0]
-        if kind != "tensor(float)" or len(sizes) != len(shape) or math.prod(sizes) > _MAX_STATE_VALUES:
-            raise BundleError(f"{path}: a state tensor of the codec has no fixed size")
+    onnx_file.check_state(path, inputs, outputs)

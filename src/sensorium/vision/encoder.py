@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
+from sensorium.bundles import onnx_file
 from sensorium.errors import BadInput, BundleError
 
 PICTURE_SIDE = 96
 MAX_THINGS = 4
 MIN_SIDE, MAX_SIDE = 8, 8192
 
-_MAX_FILE_BYTES = 16 << 20
 _KIND = "sensorium-eye-1"
 _COARSE_SIDE = 2 * PICTURE_SIDE
 
@@ -62,7 +61,7 @@ class Eye:
     @classmethod
     def load(cls, path: Path) -> Eye:
         """Raises BundleError when the file is absent, no ONNX, or not an eye of this kind."""
-        session = _open(path)
+        session = onnx_file.open_session(path, "an eye")
         metadata = session.get_modelmeta().custom_metadata_map
         if metadata.get("kind") != _KIND:
             raise BundleError(f"{path} is not an eye ({_KIND})", remedy="export it with training.eye.export")
@@ -148,31 +147,13 @@ def _area_weights(old: int, new: int) -> NDArray[np.float32]:
 _OUTPUTS = ["embeddings", "presence", "looks", "colours", "places", "count"]
 
 
-def _open(path: Path) -> Any:
-    if not path.is_file():
-        raise BundleError(f"{path} is missing", remedy="install the bundle again")
-    if path.stat().st_size > _MAX_FILE_BYTES:
-        raise BundleError(f"{path} is too large for an eye")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except Exception as e:  # onnxruntime's errors share no base class
-        line = (str(e).splitlines() or [type(e).__name__])[0][:200]
-        raise BundleError(f"{path} is not an ONNX model that can run: {line}") from e
-
-
 def _check_shapes(path: Path, session: Any, *, num_looks: int, num_colours: int) -> int:
     """The embeddings' width."""
-    inputs = [(i.name, i.type, tuple(i.shape)) for i in session.get_inputs()]
-    if inputs != [("picture", "tensor(uint8)", (1, PICTURE_SIDE, PICTURE_SIDE, 3))]:
+    inputs, outputs = map(dict, onnx_file.tensors(session))
+    if inputs != {"picture": ("tensor(uint8)", (1, PICTURE_SIDE, PICTURE_SIDE, 3))}:
         raise BundleError(
             f"{path}: the eye's input must be uint8 picture (1, {PICTURE_SIDE}, {PICTURE_SIDE}, 3)"
         )
-    outputs = {o.name: (o.type, tuple(o.shape)) for o in session.get_outputs()}
     kind, shape = outputs.pop("embeddings", ("", ()))
     width = shape[2] if len(shape) == 3 else 0
     if kind != "tensor(float)" or shape[:2] != (1, 1 + MAX_THINGS) or not isinstance(width, int) or not width:

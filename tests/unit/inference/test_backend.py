@@ -129,9 +129,12 @@ def test_a_full_context_is_refused_without_side_effects(backend: Backend) -> Non
 
 def test_dropped_cells_come_back(backend: Backend) -> None:
     tokens = tokens_of(backend, 100)
+    first = []
     for _ in range(3 * backend.info.context_cells // 100):
         feed(backend, 3, 0, tokens)
+        first.append(greedy(backend, 3, 100, 1))
         backend.drop(3)
+    assert len(first) > 3 and all(found == first[0] for found in first)
 
 
 @pytest.mark.parametrize(

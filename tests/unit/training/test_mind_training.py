@@ -15,9 +15,9 @@ pytest.importorskip("gguf", reason="exporting needs the gguf package")
 from training.mind.batches import Diet, batches  # noqa: E402
 from training.mind.mind_file import load_mind, read_gguf, write_gguf  # noqa: E402
 from training.mind.model import BLOCK, Mind, Shape, Sought, causal_attention, pair_swap  # noqa: E402
-from training.mind.muon import orthogonal  # noqa: E402
 from training.mind.train import PRESETS, Run, learning_rate  # noqa: E402
 from training.mind.vocabulary import SIZE  # noqa: E402
+from training.muon import orthogonal  # noqa: E402
 
 SMOKE = PRESETS["smoke"]
 

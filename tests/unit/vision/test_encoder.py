@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sensorium.bundles import onnx_file
 from sensorium.bundles.catalogue import find
 from sensorium.errors import BadInput, BundleError
 from sensorium.vision.encoder import MAX_THINGS, PICTURE_SIDE, Eye, Thing, fit
@@ -164,7 +165,7 @@ def test_files_that_are_no_eye_are_refused(tmp_path, file):
     path.write_bytes(find("nano").file("ear").read_bytes())
     with pytest.raises(BundleError, match="is not an eye"):
         Eye.load(path)
-    path.write_bytes(b"0" * (17 << 20))
+    path.write_bytes(b"0" * (onnx_file.MAX_FILE_BYTES + 1))
     with pytest.raises(BundleError, match="too large"):
         Eye.load(path)
 

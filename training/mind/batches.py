@@ -39,14 +39,14 @@ class Diet:
     pool_batches: int = 16
     max_tokens: int = 1_024
     repeats_start: float = 0.5
-    repeats_end: float = 0.22
+    repeats_end: float = 0.26
     easy_until: float = 0.12
     more_share: float = 0.88
     # How much of a play is filled with words that do not belong, and how often.
     odd: tuple[tuple[float, ...], tuple[float, ...]] = ((0.0, 0.4, 0.95), (0.35, 0.25, 0.4))
 
     def repeats(self, progress: float) -> float:
-        left = max(0.0, 1.0 - progress / self.easy_until)
+        left = max(0.0, 1.0 - progress / self.easy_until) if self.easy_until else 0.0
         return self.repeats_end + (self.repeats_start - self.repeats_end) * left
 
     def max_lines(self, progress: float, rng: random.Random) -> int:

@@ -1,0 +1,85 @@
+"""Interleaved speech: dealt to words by their marks, one word ahead, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from training.espeak import WordMark
+from training.mind.speech import (
+    DONE,
+    FIRST_CODE,
+    SIZE_WITH_CODES,
+    SPEAK,
+    SpokenWord,
+    code_ids,
+    heard,
+    interleave,
+    split_by_word,
+)
+from training.mind.vocabulary import END, encode
+
+FRAME = 640
+
+
+def frames(num: int, first: int = 0) -> np.ndarray:
+    return np.arange(first, first + 2 * num, dtype=np.int64).reshape(num, 2) % 1_000
+
+
+def test_codes_go_to_the_word_that_sounds() -> None:
+    # given three words that begin in frames 1, 4 and 6 of 9
+    marks = [WordMark(1 * FRAME, 0), WordMark(4 * FRAME, 2), WordMark(6 * FRAME, 7)]
+    # when
+    spoken = split_by_word(["i", "like", "tea"], marks, frames(9))
+    # then the silence before the first word is the first word's
+    assert [len(word.codes) for word in spoken] == [4, 2, 3]
+    assert np.concatenate([word.codes for word in spoken]).tolist() == frames(9).tolist()
+
+
+def test_a_word_without_a_mark_has_no_codes_and_none_are_lost() -> None:
+    marks = [WordMark(0, 0), WordMark(5 * FRAME, 7)]
+    spoken = split_by_word(["in", "the", "box"], marks, frames(8))
+    assert [len(word.codes) for word in spoken] == [5, 0, 3]
+
+
+def test_marks_behind_the_sound_lose_nothing() -> None:
+    spoken = split_by_word(["a", "b"], [WordMark(0, 0), WordMark(99 * FRAME, 2)], frames(3))
+    assert [len(word.codes) for word in spoken] == [3, 0]
+
+
+def test_text_is_one_word_ahead_of_its_sound() -> None:
+    spoken = [
+        SpokenWord("i", frames(1, 10)),
+        SpokenWord("like", frames(1, 20)),
+        SpokenWord("tea", frames(1, 30)),
+    ]
+    i, like, tea = (encode(word)[0] for word in ("i", "like", "tea"))
+    c = FIRST_CODE
+    assert interleave(spoken) == [
+        SPEAK, i, like, c + 10, c + 1011, tea, c + 20, c + 1021, END, c + 30, c + 1031, DONE,
+    ]  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["i", "like", "tea", "zzyx"]), st.integers(0, 5)), min_size=1, max_size=8
+    )
+)
+def test_what_is_interleaved_can_be_read_back(words: list[tuple[str, int]]) -> None:
+    spoken = [SpokenWord(text, frames(num, 7 * num)) for text, num in words]
+    ids = interleave(spoken)
+    text, codes = heard(ids)
+    assert text == encode(" ".join(word for word, _ in words))
+    assert codes.tolist() == np.concatenate([word.codes for word in spoken]).tolist()
+    assert max(ids) < SIZE_WITH_CODES and ids.count(DONE) == 1
+
+
+def test_half_a_frame_is_left_out() -> None:
+    assert heard([SPEAK, FIRST_CODE + 1, FIRST_CODE + 1_002, FIRST_CODE + 3])[1].tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("codes", [frames(3)[:, :1], np.array([[0, 1_000]]), np.array([[-1, 0]])])
+def test_codes_that_are_none_are_refused(codes: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="code"):
+        code_ids(codes)

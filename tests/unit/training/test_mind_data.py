@@ -11,6 +11,7 @@ from training.mind.exam import SKILLS, draw_exam
 from training.mind.now import time_words
 from training.mind.play import SILENCE, Play, draw_more, draw_play
 from training.mind.render import ANSWER, LAST_ANSWER, Page, render
+from training.mind.scene import SceneFiller
 from training.mind.strings import random_statements, repeated_strings
 from training.mind.view import as_view, prompt_format
 from training.world import SPLITS, Split
@@ -60,11 +61,11 @@ def test_the_examination_covers_every_skill_and_answers_in_words_of_the_world(sp
         assert len(reply.split()) <= 24
 
 
-def test_held_out_words_fill_no_slot_in_training() -> None:
+def test_held_out_words_fill_no_slot_where_words_stand_in_their_place() -> None:
     rng = random.Random(5)
     held = world.held_out()
     for _ in range(150):
-        play = draw_play(rng, "train", odd=rng.choice((0.0, 0.95)))
+        play = draw_play(rng, "train")
         own = {w for value in play.scene.facts.values() for w in value.split()}
         names = {play.scene.name, *play.scene.personas, *play.scene.people}
         assert not (own | names) & held
@@ -194,3 +195,13 @@ def test_utterances_use_only_words_of_the_world(split: Split) -> None:
     rng = random.Random(7)
     for _ in range(500):
         assert all(w in vocabulary.WORD_ID for w in world.utterance(rng, split=split).split())
+
+
+def test_misplaced_words_are_held_out_ones_too_but_never_in_a_slot_of_their_kind() -> None:
+    # given a filler that always takes a word that does not belong
+    filler = SceneFiller(random.Random(1), odd=1.0)
+    # when
+    drawn = [(category, filler.word(category)) for category in ("city", "animal", "colour") * 300]
+    # then
+    assert all(word not in world.WORDS[category] for category, word in drawn)
+    assert world.held_out() & {word for _, word in drawn}

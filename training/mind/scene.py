@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from training import world
@@ -124,7 +125,7 @@ class SceneFiller(Filler):
             return super().word(category)
         if category in ("name", "pet_name", "city") and self.rng.random() < 0.4:
             return odd_word(self.rng)
-        while (word := self.rng.choice(_MISPLACED)) in world.WORDS[category]:
+        while (word := self.rng.choice(_MISPLACED)) in _kin(category):
             pass
         return word
 
@@ -146,6 +147,19 @@ def odd_word(rng: random.Random) -> str:
 _VOCABULARY = frozenset(world.VOCABULARY)
 # Held-out words take part, but never in a slot of their kind.
 _MISPLACED = tuple(w for words in world.WORDS.values() for w in words)
+# Categories that fill the same slots: what can be liked, what can be seen, who can be called.
+_SHARED_SLOTS = (
+    frozenset("food drink topic hobby sport flower season colour instrument".split()),
+    frozenset(("object", "shape")),
+    frozenset(("name", "pet_name")),
+)
+
+
+@cache
+def _kin(category: str) -> frozenset[str]:
+    """The words that may belong in a slot of the category."""
+    shared = next((kinds for kinds in _SHARED_SLOTS if category in kinds), (category,))
+    return frozenset(w for kind in shared for w in world.WORDS[kind])
 
 
 @dataclass

@@ -1,6 +1,6 @@
-"""Trains nano's mind: `python -m training.mind.train [--preset full|cpu|smoke] [--resume]`.
+"""Trains nano's mind: `python -m training.mind.train [--preset full|smoke] [--resume]`.
 
-Writes checkpoints and weights under training/runs/ (not in git). Runs on one core or on one GPU.
+Writes checkpoints and weights under training/runs/ (not in git). Runs on CPU cores (--threads) or on one GPU.
 """
 
 from __future__ import annotations

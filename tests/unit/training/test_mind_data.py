@@ -205,3 +205,13 @@ def test_misplaced_words_are_held_out_ones_too_but_never_in_a_slot_of_their_kind
     # then
     assert all(word not in world.WORDS[category] for category, word in drawn)
     assert world.held_out() & {word for _, word in drawn}
+
+
+def test_what_is_liked_though_misplaced_is_no_held_out_word_that_can_be_liked() -> None:
+    # given categories that share a slot, of which each leaves out words
+    filler = SceneFiller(random.Random(1), odd=1.0)
+    likable = {w for kind in ("food", "drink", "topic", "hobby", "sport") for w in world.WORDS[kind]}
+    # when
+    liked = {word for _ in range(2_000) for word in filler.like().split()[-1:]}
+    # then
+    assert len(liked) > 200 and not liked & likable & world.held_out()

@@ -285,6 +285,8 @@ class Filler:
                 return number(self.rng.randint(0, MAX_SUM))
             case "words":
                 return self.salad(1, 6)
+            case "seen":
+                return f"{self.word('colour')} {self.word('shape')}"
             case _:
                 return self.word(slot)
 
@@ -376,4 +378,4 @@ def _vocabulary() -> tuple[str, ...]:
 VOCABULARY: tuple[str, ...] = _vocabulary()
 SALAD_WORDS: tuple[str, ...] = tuple(w for w in VOCABULARY if w != ".")
 # Words that only personas say; the ear need not know them.
-REPLY_WORDS: tuple[str, ...] = ("ok",)
+REPLY_WORDS: tuple[str, ...] = ("ok", "face", "sad", "angry", "surprised", "calm")

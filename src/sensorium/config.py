@@ -41,13 +41,19 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         msgspec.Meta(description="prefill what was said in the background, before it is needed"),
     ] = True
     hearing: Annotated[
-        Literal["ear", "pocketsphinx"],
-        msgspec.Meta(description="speech-to-text: the bundle's ear, or pocketsphinx (extra `stt`)"),
-    ] = "ear"
+        Literal["auto", "native", "ear", "pocketsphinx"],
+        msgspec.Meta(
+            description="who hears: the mind itself (native), or a bridge in words: the bundle's ear or "
+            "pocketsphinx (extra `stt`); auto: native where the bundle can"
+        ),
+    ] = "auto"
     speech: Annotated[
-        Literal["espeak"],
-        msgspec.Meta(description="text-to-speech: espeak-ng, a process of its own (extra)"),
-    ] = "espeak"
+        Literal["auto", "codec", "espeak"],
+        msgspec.Meta(
+            description="who speaks: the mind itself through its codec, or the bridge espeak-ng, a process "
+            "of its own (extra `espeak`); auto: codec where the bundle can"
+        ),
+    ] = "auto"
     endpoint_silence_ms: Annotated[int, _range(480, 5_000, "a silence this long ends what a person says")] = (
         500
     )

@@ -1,4 +1,4 @@
-"""What is asked of a mind: a prompt in tiers, how to sample, what it cost.
+"""What is asked of a mind: a prompt in tiers, how to sample, how to speak, what it cost.
 
 Lives at the base because prompting makes it, the wire carries it and inference reads it. Knows nothing of
 tokens, templates or sockets.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import Annotated
 
 import msgspec
 
@@ -29,13 +30,20 @@ class Scope(IntEnum):
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
-    """The unit of tokenization: one special token by its exact text, or a run of plain text.
+    """The unit of tokenization: one special token by its exact text, a run of plain text, or embedding rows.
 
-    Plain text never becomes a special token, whatever it contains. Each part is tokenized alone.
+    Plain text never becomes a special token, whatever it contains. Each part is tokenized alone. With `rows`
+    above 0 the part is that many rows of what was heard or seen, and `text` is the SHA-256 (hex) of their
+    float32 little-endian bytes; the rows themselves travel beside the prompt. They stand in VOLATILE only.
     """
 
     text: str
     special: bool = False
+    rows: int = 0
+
+    def to_bytes(self) -> bytes:
+        kind = b"R" if self.rows else b"S" if self.special else b"T"
+        return b"\x00" + kind + self.text.encode()
 
 
 class Block(msgspec.Struct, frozen=True, array_like=True):
@@ -47,8 +55,8 @@ class Block(msgspec.Struct, frozen=True, array_like=True):
     parts: tuple[Part, ...]
 
     def to_bytes(self) -> bytes:
-        """The block as the model would see it written out; what hashes are made of."""
-        return b"".join((b"\x00S" if part.special else b"\x00T") + part.text.encode() for part in self.parts)
+        """The block as the model would see it written out, rows by their hash; what hashes are made of."""
+        return b"".join(part.to_bytes() for part in self.parts)
 
 
 class Prompt(msgspec.Struct, frozen=True, array_like=True):
@@ -84,6 +92,20 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     grammar: str = ""
 
 
+class SpeechFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a mind writes speech: special tokens by their exact text, and how codes are numbered.
+
+    Behind `open` come frames of `groups` codes, and `close` ends them. The ids of the codes follow one
+    another from `first_code` on: that of a code is first + group * codes_per_group + code.
+    """
+
+    open: Annotated[str, msgspec.Meta(min_length=1)]
+    close: Annotated[str, msgspec.Meta(min_length=1)]
+    first_code: Annotated[str, msgspec.Meta(min_length=1)]
+    groups: Annotated[int, msgspec.Meta(ge=1, le=16)]
+    codes_per_group: Annotated[int, msgspec.Meta(ge=1, le=32767)]
+
+
 class AdapterUse(msgspec.Struct, frozen=True, array_like=True):
     """One adapter at one strength; a set of these is part of every prefix key."""
 
@@ -95,7 +117,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Prompt tokens of one turn, counted by the engine.
 
     prompt = cached + processed. `settled_tokens` were processed in the background since this persona's
-    previous turn; they are inside `cached_tokens`. `adapted_tokens` of prompt and reply were processed with
+    previous turn; they are inside `cached_tokens`. An embedding row counts as a token. `reply_tokens` are the
+    text's, `speech_tokens` those behind it. `adapted_tokens` of prompt, reply and speech were processed with
     an adapter on; 0 of a remote server, which does not tell.
     """
 
@@ -104,6 +127,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     processed_tokens: int
     settled_tokens: int = 0
     reply_tokens: int = 0
+    speech_tokens: int = 0
     adapted_tokens: int = 0
 
 

@@ -38,6 +38,7 @@ HOUSE = {
     "hearing": {"bundles"},
     "speech": {"bundles"},
     "vision": {"bundles"},
+    "tuning": {"bundles", "hearing", "inference", "prompting", "speech", "voices"},
     "front": {"wire", "dialogue", "prompting", "store", "voices"},
 }
 
@@ -48,6 +49,7 @@ LIBRARIES = {
     "inference": {"llama_cpp"},
     "hearing": {"samplerate", "pocketsphinx"},
     "speech": {"espeakng_loader", "samplerate"},
+    "tuning": {"torch", "gguf"},
     "workers": {"psutil"},
     "front": {"psutil", "uvloop", "starlette", "uvicorn"},
 }

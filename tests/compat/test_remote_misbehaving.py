@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
 import pytest
 from tests.compat.mind_contract import ask
 
@@ -87,6 +88,15 @@ def test_other_machines_must_be_named_in_the_configuration() -> None:
         mind("http://192.0.2.1:8080")
 
     assert "allowed_hosts" in e.value.remedy
+
+
+@pytest.mark.parametrize("change", [{"speech_tokens": 9}, {"rows": np.zeros((1, 8), np.float32)}])
+def test_rows_and_speech_are_refused_before_the_server_is_asked(change: dict[str, object]) -> None:
+    def asked(handler: BaseHTTPRequestHandler) -> None:
+        raise AssertionError("the server was asked")
+
+    with serving(asked) as url, pytest.raises(BadInput, match="text only"):
+        list(mind(url).generate(ask()._replace(**change)))  # type: ignore[arg-type]
 
 
 def test_a_server_that_is_something_else() -> None:

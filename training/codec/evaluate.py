@@ -1,8 +1,7 @@
 """Measures the shipped codec: what an ear still understands, how far the spectrum and the pitch have moved.
 
-`rows()` is what training/evaluate.py puts into its table; `python -m training.codec.evaluate` prints it. The
-judge is the shipped ear: not yet an independent one, though the codec was not trained with it. Seeds are
-fixed, so the sets are the same for every run.
+`rows()` is what training/evaluate.py puts into its table; `python -m training.codec.evaluate` prints it.
+Seeds are fixed, so the sets are the same for every run.
 """
 
 from __future__ import annotations
@@ -18,15 +17,12 @@ import torch
 from numpy.typing import NDArray
 
 from sensorium.bundles.catalogue import find
-from sensorium.hearing.encoder import CHUNK_SAMPLES, EarModel, Encoder
 from sensorium.metrics import summarize
 from sensorium.speech.codec import CodecModel, Decoder, decode_whole
-from training.codec.analysis import pitch, with_margins
 from training.codec.export import mel_distance
 from training.codec.tokens import ENCODER, encode, load_encoder
-from training.ear.evaluate import SETS, examples, greedy, word_errors
-
-Samples = NDArray[np.float32]
+from training.ear.evaluate import SETS, examples
+from training.judge import cents, judge, to_float
 
 
 class Set(NamedTuple):
@@ -54,7 +50,6 @@ def rows(count: int = 200, *, codec: Path | None = None, encoder: Path = ENCODER
     """Every set through encoder.npz and, frame by frame, the shipped codec.onnx."""
     model = CodecModel.load(codec or find("nano").file("codec"))
     into = load_encoder(encoder)
-    ear = Encoder(EarModel.load(find("nano").file("ear")))
     table = []
     for chosen in CODEC_SETS:
         said = examples(SETS[chosen.ear_set], count)
@@ -62,16 +57,16 @@ def rows(count: int = 200, *, codec: Path | None = None, encoder: Path = ENCODER
         for example in said:
             codes = encode(into, example.samples)
             stream = Decoder(model)
-            spoken = _to_float(
+            spoken = to_float(
                 np.concatenate([*(stream.feed(frame[None]) for frame in codes), stream.flush()])
             )
             judged.append(
                 Judged(
-                    word_errors(example.words, _listen(ear, example.samples)),
-                    word_errors(example.words, _listen(ear, spoken)),
+                    judge().errors(example.words, example.samples),
+                    judge().errors(example.words, spoken),
                     mel_distance(example.samples, spoken),
-                    _cents(example.samples, spoken),
-                    mel_distance(spoken, _to_float(decode_whole(model, codes))),
+                    cents(example.samples, spoken),
+                    mel_distance(spoken, to_float(decode_whole(model, codes))),
                 )
             )
         table.append(_row(chosen, judged, sum(len(e.words) for e in said)))
@@ -109,29 +104,12 @@ def _row(chosen: Set, judged: list[Judged], num_words: int) -> dict[str, Any]:
         "mel_l1_nat": float(np.mean([j.mel for j in judged])),
         "f0_median_error_cents": cents,
         "streamed_to_whole_nat": float(np.max([j.streamed for j in judged])),
+        "judge": judge().name,
         "sentences": len(judged),
         "words": num_words,
         "bar": chosen.bar,
         "met": met,
     }
-
-
-def _listen(ear: Encoder, samples: Samples) -> list[str]:
-    ear.reset()
-    quiet = np.zeros(4 * CHUNK_SAMPLES, np.float32)  # words come up to 200 ms after they were said
-    chunks = np.concatenate((samples, quiet))
-    chunks = chunks[: len(chunks) // CHUNK_SAMPLES * CHUNK_SAMPLES].reshape(-1, CHUNK_SAMPLES)
-    return greedy(np.concatenate([ear.feed(chunk).words for chunk in chunks]), ear.words)
-
-
-def _cents(one: Samples, other: Samples) -> NDArray[np.float32]:
-    (f0, voiced), (other_f0, other_voiced) = (pitch(with_margins(sound)) for sound in (one, other))
-    both = (voiced > 0) & (other_voiced > 0)
-    return np.asarray(1200.0 * torch.log2(other_f0[both] / f0[both]).abs().numpy(), np.float32)
-
-
-def _to_float(samples: NDArray[np.int16]) -> Samples:
-    return samples.astype(np.float32) / np.float32(32768.0)
 
 
 def main() -> None:
@@ -149,7 +127,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps({"rows": table, "speed": pace}))
         return
-    print("judge: the shipped ear (an independent one is still to be trained)")
+    print(f"judge: {judge().name}")
     print(f"{'':40} {'WER':>8} {'after':>8} {'may add':>8} {'mel nat':>8} {'F0 cents':>8} {'streamed':>8}")
     for row in table:
         bar = "" if row["bar"] is None else f"{row['bar']:.0%}"

@@ -9,12 +9,18 @@ import multiprocessing
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from sensorium.bundles.catalogue import find
+from sensorium.speech.codec import CodecModel, decode_whole
+from training.codec.model import Encoder
+from training.codec.tokens import encode, load_encoder
 from training.ear.model import CHUNK_SAMPLES, FRAME_SAMPLES
 from training.ear.noise import NoiseBank, disturb, set_level
 from training.ear.voices import training_style
@@ -119,9 +125,13 @@ def utter(
 
 
 class Source:
-    """Draws batches of fresh utterances from one seed. `clean` turns noise off (the start of a run)."""
+    """Draws batches of fresh utterances from one seed. `clean` turns noise off (the start of a run). So many
+    of them as `codec_share` says go through the codec first."""
 
-    def __init__(self, lexicon: Lexicon, sentence: Sentence, seed: int, batch_size: int) -> None:
+    def __init__(
+        self, lexicon: Lexicon, sentence: Sentence, seed: int, batch_size: int, codec_share: float = 0.0
+    ) -> None:
+        self._codec_share = codec_share
         self._lexicon = lexicon
         self._sentence = sentence
         self._rng = random.Random(seed)
@@ -150,7 +160,10 @@ class Source:
         if rng.random() < _SWAP_SHARE:
             words[rng.randrange(len(words))] = rng.choice(self._lexicon.words)
         pause_s = rng.uniform(0.15, 1.0) if rng.random() < 0.1 else 0.0
-        return utter(rng, words, training_style(rng), self._phoneme_ids, pause_s=pause_s)
+        uttered = utter(rng, words, training_style(rng), self._phoneme_ids, pause_s=pause_s)
+        if self._codec_share and rng.random() < self._codec_share:
+            return uttered._replace(samples=through_codec(uttered.samples))
+        return uttered
 
     def _spoil(
         self, samples: NDArray[np.float32], babble: NDArray[np.float32], clean: bool
@@ -178,13 +191,26 @@ class Source:
         )
 
 
+def through_codec(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(640 n,) -> the same length, as the shipped codec would say it."""
+    encoder, decoder = _codec()
+    return decode_whole(decoder, encode(encoder, samples)).astype(np.float32) / np.float32(32768.0)
+
+
+@cache
+def _codec() -> tuple[Encoder, CodecModel]:
+    return load_encoder(), CodecModel.load(find("nano").file("codec"))
+
+
 class Stream:
     """A `Source` in a child process behind a short queue."""
 
-    def __init__(self, lexicon: Lexicon, seed: int, batch_size: int, *, clean_batches: int) -> None:
+    def __init__(
+        self, lexicon: Lexicon, seed: int, batch_size: int, *, clean_batches: int, codec_share: float = 0.0
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         self._queue = context.Queue(maxsize=6)
-        arguments = (self._queue, lexicon, seed, batch_size, clean_batches)
+        arguments = (self._queue, lexicon, seed, batch_size, clean_batches, codec_share)
         self._process: BaseProcess = context.Process(target=_serve, args=arguments, daemon=True)
         self._process.start()
 
@@ -199,9 +225,15 @@ class Stream:
 
 
 def _serve(
-    queue: multiprocessing.Queue[Batch], lexicon: Lexicon, seed: int, batch: int, num_clean: int
+    queue: multiprocessing.Queue[Batch],
+    lexicon: Lexicon,
+    seed: int,
+    batch: int,
+    num_clean: int,
+    codec_share: float,
 ) -> None:
-    source = Source(lexicon, world_sentence, seed, batch)
+    torch.set_num_threads(1)
+    source = Source(lexicon, world_sentence, seed, batch, codec_share)
     num_made = 0
     while True:
         for made in source.pool(8, clean=num_made < num_clean):

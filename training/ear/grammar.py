@@ -43,6 +43,7 @@ def grammar() -> str:
         "c_value": _any(f"<c_{c}>" for c in dict.fromkeys(KEYS.values()) if c != "number") + " | <c_age>",
         "c_pvalue": "<c_value>",
         "c_like": f"[<c_adjective>] ({_any(f'<c_{c}>' for c in _LIKED)})",
+        "c_seen": "<c_colour> <c_shape>",
         "c_a": f"{_any(ONES)} | twenty",
         "c_b": "<c_a>",
         "c_age": f"{_any(ONES)} | ({_any(TENS)}) [{_any(ONES[1:10])}]",

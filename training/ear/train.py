@@ -38,11 +38,14 @@ class Plan:
     clean_share: float = 0.05
     average_decay: float = 0.998
     seed: int = 20_261
+    codec_share: float = 0.0
     evaluate_every: int = 500
 
 
 PRESETS = {
     "full": Plan(steps=10_000),
+    # Who judges speech in measurements: never the ear that ships, and used to the codec.
+    "judge": Plan(steps=3_000, seed=970_000, codec_share=0.2),
     "smoke": Plan(steps=6, batch_size=4, warmup_steps=2, evaluate_every=1000),
 }
 
@@ -94,7 +97,9 @@ def train(plan: Plan, folder: Path, *, resume: bool, stop_at: int | None = None)
     folder.mkdir(parents=True, exist_ok=True)
     run = load(folder / "last.pt", plan) if resume else start(plan)
     clean = max(0, round(plan.clean_share * plan.steps) - run.step)
-    stream = Stream(run.lexicon, plan.seed + run.step, plan.batch_size, clean_batches=clean)
+    stream = Stream(
+        run.lexicon, plan.seed + run.step, plan.batch_size, clean_batches=clean, codec_share=plan.codec_share
+    )
     log = (folder / "log.jsonl").open("a", encoding="utf-8")
     print(
         f"{sum(p.numel() for p in run.ear.parameters()):,} parameters, {len(run.lexicon.words)} words, ",
@@ -209,13 +214,14 @@ def main() -> None:
     parser.add_argument("--preset", choices=sorted(PRESETS), default="full")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--steps", type=int, help="another length than the preset's")
-    parser.add_argument("--folder", type=Path, default=RUNS)
+    parser.add_argument("--folder", type=Path, help="default: runs/ear, or runs/judge")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     plan = PRESETS[arguments.preset]
     if arguments.steps:
         plan = Plan(**{**vars(plan), "steps": arguments.steps})
-    train(plan, arguments.folder, resume=arguments.resume)
+    default = RUNS.with_name("judge") if arguments.preset == "judge" else RUNS
+    train(plan, arguments.folder or default, resume=arguments.resume)
 
 
 if __name__ == "__main__":

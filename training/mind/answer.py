@@ -1,56 +1,114 @@
-"""Puts plays to the shipped GGUF through the house's own composition and stock llama.cpp.
+"""Puts plays to a mind through the house's own composition, scheduler and llama.cpp: by text, ear and eye.
 
 Knows nothing of torch; what it measures is what the house will hear.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-import llama_cpp
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
 
+from sensorium.clock import SystemClock
+from sensorium.inference.adapters import Adapters
+from sensorium.inference.jobs import Finished, Request, Said, Spoke
+from sensorium.inference.llama import LlamaBackend, LlamaConfig
+from sensorium.inference.mind import LocalMind
+from sensorium.inference.scheduler import Limits, Scheduler
+from sensorium.inference.speaking import find_tokens
+from sensorium.inference.tokenizer import Tokenizer
 from sensorium.prompting.compose import lay_out
-from sensorium.request import Part
+from sensorium.prompting.view import Rows
+from sensorium.request import AdapterUse, Block, Part, Prompt, Sampling, Scope, SpeechFormat, Tier
 from training.mind.play import SILENCE, Play
 from training.mind.view import as_view, prompt_format
+from training.mind.vocabulary import CODES_PER_GROUP, NUM_GROUPS
 
 MAX_REPLY_TOKENS = 40
+# More frames than any of nano's words lasts, and the words themselves.
+SPEECH_TOKENS_PER_WORD = 70
+SPEECH = SpeechFormat(
+    open="<|speak|>",
+    close="<|done|>",
+    first_code="<|code_0|>",
+    groups=NUM_GROUPS,
+    codes_per_group=CODES_PER_GROUP,
+)
+
+Embeddings = NDArray[np.float32]  # (n, width of the mind)
+
+
+class Spoken(NamedTuple):
+    """Frames int64 (n, 2), the word that each belongs to (n,), and whether the mind itself ended it."""
+
+    codes: NDArray[np.int64]
+    words: NDArray[np.int64]
+    ended: bool
 
 
 class Answerer:
-    """A mind that answers greedily, one thread, every prompt from a cold start."""
+    """A mind that answers greedily, on one thread. `speaks`: its file has speech codes."""
 
-    def __init__(self, gguf: Path, context_tokens: int = 2048) -> None:
-        self._llama = llama_cpp.Llama(
-            str(gguf), n_ctx=context_tokens, n_threads=1, n_threads_batch=1, verbose=False, seed=0
+    def __init__(self, gguf: Path, *, context_tokens: int = 2048, speaks: bool = False) -> None:
+        config = LlamaConfig(cells=8192, sequences=32, decode_threads=1, batch_threads=1)
+        self._backend = LlamaBackend(gguf, config)
+        self.adapters = Adapters(self._backend, 1 << 28)
+        speech = find_tokens(SPEECH, self._backend) if speaks else None
+        limits = Limits(context_tokens)
+        self._scheduler = Scheduler(self._backend, self.adapters, SystemClock(), limits, speech)
+        self._mind = LocalMind(self._scheduler)
+        self._tokenizer = Tokenizer(self._backend, word_space=True)
+        self._format = replace(prompt_format(), image=("<|image|>",))
+        self._format = replace(self._format, special_tokens=(*self._format.special_tokens, "<|image|>"))
+
+    def reply_to(self, play: Play, *, heard: Embeddings | None = None, seen: Embeddings | None = None) -> str:
+        """The reply as words (with its "."), or SILENCE. `heard`: the newest message came by ear; `seen`: the
+        play's picture."""
+        parts = [rows for rows in (seen, heard) if rows is not None and len(rows)]
+        view = replace(
+            as_view(play),
+            heard=() if heard is None else (_rows(heard),) if len(heard) else ("",),
+            pictures=() if seen is None else (_rows(seen),),
         )
-        self._format = prompt_format()
-        self._special = {text: self._tokens(text, special=True)[0] for text in self._format.special_tokens}
-        self._end = self._special["<|end|>"]
-        self._cache: dict[Part, list[int]] = {}
+        rows = np.concatenate(parts) if parts else None
+        prompt = self._tokenizer.prompt(lay_out(view, self._format))
+        events = self._mind.generate(Request(1, "self", prompt, MAX_REPLY_TOKENS, rows=rows))
+        said = "".join(event.text for event in events if isinstance(event, Said)).strip()
+        return SILENCE if said == SILENCE else said
 
-    def _tokens(self, text: str, *, special: bool) -> list[int]:
-        return self._llama.tokenize(text.encode(), add_bos=False, special=special)
+    def speak(self, words: Sequence[str], adapters: tuple[AdapterUse, ...] = ()) -> Spoken:
+        """Says just these words, with nothing before them."""
+        text = " ".join(["", *words])
+        begin = (Part("<|begin|>", special=True), Part("<|self|>", special=True))
+        block = Block(Tier.VOLATILE, Scope.PERSONA, "reply", begin)
+        request = Request(
+            turn_id=1,
+            persona_id="self",
+            prompt=self._tokenizer.prompt(Prompt("self", (block,))),
+            max_tokens=len(text) + 2,
+            sampling=Sampling(grammar=f'root ::= "{text}"'),
+            adapters=adapters,
+            speech_tokens=SPEECH_TOKENS_PER_WORD * len(words),
+        )
+        events = list(self._mind.generate(request))
+        frames = [event for event in events if isinstance(event, Spoke)]
+        ended = any(isinstance(event, Finished) and event.reason == "end" for event in events)
+        return Spoken(
+            np.array([frame.codes for frame in frames], np.int64).reshape(-1, NUM_GROUPS),
+            np.array([frame.word for frame in frames], np.int64),
+            ended,
+        )
 
-    def _part(self, part: Part) -> list[int]:
-        ids = self._cache.get(part)
-        if ids is None:
-            ids = [self._special[part.text]] if part.special else self._tokens(part.text, special=False)
-            self._cache[part] = ids
-        return ids
+    def close(self) -> None:
+        self._backend.close()
 
-    def prompt(self, play: Play) -> list[int]:
-        blocks = lay_out(as_view(play), self._format).blocks
-        return [i for block in blocks for part in block.parts for i in self._part(part)]
 
-    def reply_to(self, play: Play) -> str:
-        """The reply as words (with its "."), or SILENCE."""
-        self._llama.reset()
-        ids: list[int] = []
-        for token in self._llama.generate(self.prompt(play), temp=0.0, repeat_penalty=1.0):
-            if token == self._end or len(ids) == MAX_REPLY_TOKENS:
-                break
-            ids.append(token)
-        if ids == [self._special[SILENCE]]:
-            return SILENCE
-        return self._llama.detokenize(ids, special=True).decode("utf-8", "replace").strip()
+def _rows(embeddings: Embeddings) -> Rows:
+    return Rows(
+        hashlib.sha256(np.ascontiguousarray(embeddings, "<f4").tobytes()).hexdigest(), len(embeddings)
+    )

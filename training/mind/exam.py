@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from training.mind.pictures import PictureBank
 from training.mind.play import Play, draw_play
 from training.world import SPLITS, Split
 
@@ -16,6 +17,8 @@ SKILLS = (
     "recall_unknown", "memory", "time", "presence", "sight", "colour", "sums", "manners", "repeat", "said",
     "comings", "beyond", "silence",
 )  # fmt: skip
+# Of these, pictures can be the subject.
+SEEN_SKILLS = ("sight", "colour")
 TARGETS: dict[Split, float] = {"train": 0.97, "fillers": 0.97, "phrasings": 0.85}
 # Far from any seed of training. The first is looked at while a diet is being made; the last judges.
 PRACTICE_SEED = 7_000_000
@@ -30,22 +33,29 @@ class Mark:
 
 
 def draw_exam(
-    per_skill: int, *, splits: tuple[Split, ...] = SPLITS, seed: int = EXAM_SEED
+    per_skill: int,
+    *,
+    splits: tuple[Split, ...] = SPLITS,
+    skills: tuple[str, ...] = SKILLS,
+    seed: int = EXAM_SEED,
+    pictures: PictureBank | None = None,
 ) -> list[tuple[Split, Play]]:
-    """`per_skill` plays of each skill in each split; the same ones for the same arguments."""
+    """`per_skill` plays of each skill in each split; the same ones for the same arguments. With `pictures`
+    each has one of them in view."""
     plays = []
     for split in splits:
-        for skill in SKILLS:
+        for skill in skills:
             rng = random.Random(f"{seed}/{split}/{skill}")
-            plays += [(split, _timed(rng, split, skill)) for _ in range(per_skill)]
+            plays += [(split, _timed(rng, split, skill, pictures)) for _ in range(per_skill)]
     return plays
 
 
-def _timed(rng: random.Random, split: Split, skill: str) -> Play:
+def _timed(rng: random.Random, split: Split, skill: str, pictures: PictureBank | None) -> Play:
     """The house always gives the time, so an examination without it would ask for what never happens."""
-    while not (play := draw_play(rng, split, max_lines=24, skill=skill)).moment.clock:
-        pass
-    return play
+    while True:
+        play = draw_play(rng, split, max_lines=24, skill=skill, pictures=pictures)
+        if play.moment.clock and (pictures is None or play.moment.picture):
+            return play
 
 
 def table(marks: list[Mark]) -> dict[str, dict[str, float]]:

@@ -12,8 +12,8 @@ import gguf
 import numpy as np
 import torch
 
-from training.mind.model import NORM_EPS, ROPE_BASE, Mind, Shape
-from training.mind.vocabulary import BEGIN, END, NUM_SPECIALS, PAD, token_texts
+from training.mind.model import NORM_EPS, ROPE_BASE, Mind, Senses, Shape
+from training.mind.vocabulary import BEGIN, END, PAD, is_control, token_texts
 
 
 def load_mind(weights: Path) -> Mind:
@@ -22,6 +22,38 @@ def load_mind(weights: Path) -> Mind:
     mind = Mind(Shape(**kept["shape"]))
     mind.load_state_dict({name: value.float() for name, value in kept["weights"].items()})
     return mind.eval()
+
+
+def load_trained_senses(weights: Path) -> Senses:
+    """What makes that mind's embeddings, from the same file."""
+    kept = torch.load(weights, weights_only=True)
+    senses = Senses(kept["shape"]["width"])
+    senses.load_state_dict({name: value.float() for name, value in kept["senses"].items()})
+    return senses.eval()
+
+
+def save_senses(senses: Senses, path: Path) -> None:
+    """As the house reads it: float16 weights and biases, by sense."""
+    parts = {f"{_SENSE[name]}_{kind}": value for name, kind, value in _projections(senses)}
+    np.savez(path, **{name: value.detach().half().numpy() for name, value in parts.items()})
+
+
+def load_senses(path: Path) -> Senses:
+    with np.load(path) as kept:
+        senses = Senses(len(kept["ear_bias"]))
+        with torch.no_grad():
+            for name, kind, value in _projections(senses):
+                value.copy_(torch.from_numpy(kept[f"{_SENSE[name]}_{kind}"].astype(np.float32)))
+    return senses
+
+
+_SENSE = {"hear": "ear", "see": "eye"}
+
+
+def _projections(senses: Senses) -> Iterator[tuple[str, str, torch.Tensor]]:
+    for key, value in senses.named_parameters():
+        name, _, kind = key.partition(".")
+        yield name, kind, value
 
 
 def read_gguf(path: Path) -> Mind:
@@ -71,7 +103,7 @@ def write_gguf(mind: Mind, out: Path) -> None:
     writer.add_layer_norm_rms_eps(NORM_EPS)
     writer.add_vocab_size(shape.num_tokens)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
-    _add_tokenizer(writer)
+    _add_tokenizer(writer, shape.num_tokens)
     for name, value in _parameters(mind):
         stored = value.detach().half() if value.ndim == 2 else value.detach()
         writer.add_tensor(name, stored.contiguous().numpy())
@@ -81,14 +113,14 @@ def write_gguf(mind: Mind, out: Path) -> None:
     writer.close()
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter) -> None:
-    tokens = token_texts()
+def _add_tokenizer(writer: gguf.GGUFWriter, num_tokens: int) -> None:
+    tokens = token_texts()[:num_tokens]  # a mind of text only has no codes
     control, normal = int(gguf.TokenType.CONTROL), int(gguf.TokenType.NORMAL)
     writer.add_tokenizer_model("gpt2")
     # This pre-tokenizer looks a whole word up before it tries to merge: one token for each word of the world.
     writer.add_tokenizer_pre("llama-bpe")
     writer.add_token_list(list(tokens))
-    writer.add_token_types([control] * NUM_SPECIALS + [normal] * (len(tokens) - NUM_SPECIALS))
+    writer.add_token_types([control if is_control(i) else normal for i in range(num_tokens)])
     # The format wants merges. This one never applies: 0xFF occurs in no UTF-8 text.
     writer.add_token_merges(["ÿ ÿ"])
     writer.add_bos_token_id(BEGIN)

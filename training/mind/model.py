@@ -6,7 +6,7 @@ Knows nothing of data or of files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 ROPE_BASE = 1_000_000.0
 NORM_EPS = 1e-5
 NUM_COPYING_HEADS = 2
+EAR_WIDTH, EYE_WIDTH = 256, 128
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,14 @@ class Sought(NamedTuple):
         return hits.logsumexp(1) - scores.logsumexp(1)
 
 
+class Given(NamedTuple):
+    """What is read in place of tokens: rows and positions (num,) int64, vectors (num, width)."""
+
+    rows: Tensor
+    positions: Tensor
+    vectors: Tensor
+
+
 class Norm(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -128,6 +137,15 @@ class Layer(nn.Module):
         x = x + self.out(mixed.transpose(1, 2).reshape(batch, time, -1))
         gate, up = self.gate_up(self.hidden_norm(x)).chunk(2, dim=-1)
         return x + self.down(F.silu(gate) * up), Sought(q, k)
+
+
+class Senses(nn.Module):
+    """What makes the mind's embeddings of the senses' states."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.hear = nn.Linear(EAR_WIDTH, width)
+        self.see = nn.Linear(EYE_WIDTH, width)
 
 
 class Mind(nn.Module):
@@ -186,13 +204,15 @@ class Mind(nn.Module):
         v.copy_(copied)
         self.layers[1].out.weight[:, rows] = 0.5 * copied.T
 
-    def states(self, ids: Tensor) -> Tensor:
+    def states(self, ids: Tensor, given: Given | None = None) -> Tensor:
         """ids (batch, time) int64 -> normed last states (batch, time, width)."""
-        return self.states_and_sought(ids)[0]
+        return self.states_and_sought(ids, given)[0]
 
-    def states_and_sought(self, ids: Tensor) -> tuple[Tensor, list[Sought]]:
+    def states_and_sought(self, ids: Tensor, given: Given | None = None) -> tuple[Tensor, list[Sought]]:
         """The same, and what the heads of each layer sought."""
         x = self.embedding(ids)
+        if given is not None:
+            x = x.index_put((given.rows, given.positions), given.vectors.to(x.dtype))
         if torch.is_autocast_enabled(ids.device.type):
             x = x.to(torch.get_autocast_dtype(ids.device.type))
         time = ids.shape[1]
@@ -204,6 +224,29 @@ class Mind(nn.Module):
             x, here = layer(x, rope)
             sought.append(here)
         return self.norm(x), sought
+
+    @torch.no_grad()
+    def grown(self, shape: Shape) -> Mind:
+        """A larger mind that computes the same: more tokens, and wider hidden layers whose new part adds
+        nothing yet. Raises ValueError where it would have to differ otherwise."""
+        old = self.shape
+        if replace(old, num_tokens=shape.num_tokens, hidden=shape.hidden) != shape:
+            raise ValueError("a mind can only grow in tokens and in hidden width")
+        if shape.num_tokens < old.num_tokens or shape.hidden < old.hidden:
+            raise ValueError("a mind cannot shrink")
+        mind = Mind(shape)
+        mind.embedding.weight[: old.num_tokens] = self.embedding.weight
+        mind.norm.load_state_dict(self.norm.state_dict())
+        for new, layer in zip(mind.layers, self.layers, strict=True):
+            for part in ("attention_norm", "qkv", "out", "hidden_norm"):
+                getattr(new, part).load_state_dict(getattr(layer, part).state_dict())
+            for half, old_half in zip(
+                new.gate_up.weight.chunk(2), layer.gate_up.weight.chunk(2), strict=True
+            ):
+                half[: old.hidden] = old_half
+            new.down.weight.zero_()
+            new.down.weight[:, : old.hidden] = layer.down.weight
+        return mind
 
     def logits(self, states: Tensor) -> Tensor:
         """The head is the embedding: states (..., width) -> (..., num_tokens)."""

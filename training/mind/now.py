@@ -1,11 +1,13 @@
-"""The moment: who is here, what is in view, what time it is; and the questions about it."""
+"""The moment: who is here, what is in view, what time it is; and questions about time and company."""
 
 from __future__ import annotations
 
+from sensorium.vision.encoder import Thing
 from training import world
 from training.mind.scene import UNKNOWN, Copy, Moment, Place, Scene, Sight, Speaks, Turn
 from training.mind.told import draw_memory
 
+_PICTURE_SHARE = 0.35
 _HOURS = (*((h, "at night") for h in range(5)), *((h, "in the morning") for h in range(5, 12)))
 _HOURS += (*((h, "in the afternoon") for h in range(12, 18)), *((h, "in the evening") for h in range(18, 22)))
 _HOURS += ((22, "at night"), (23, "at night"))
@@ -25,8 +27,9 @@ def draw_moment(s: Scene) -> Moment:
         # Not everybody who spoke is still here.
         people = sorted(p for p in s.people if rng.random() < 0.85)
         present = (*personas, *people)
-    sights: list[Sight] = []
-    for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
+    picture = s.pictures.draw(rng) if s.pictures and rng.random() < _PICTURE_SHARE else None
+    sights: list[Sight] = [_sight(thing) for thing in picture.things] if picture else []
+    for _ in range(0 if picture else rng.choice((0, 0, 1, 1, 2, 3))):
         noun = s.filler.word("object" if rng.random() < 0.8 else "shape")
         if all(x.noun != noun for x in sights):
             size = s.filler.word("adjective") if rng.random() < 0.12 else ""
@@ -37,7 +40,11 @@ def draw_moment(s: Scene) -> Moment:
     touches: tuple[str, ...] = ()
     if rng.random() < 0.07:
         touches = (f"{rng.choice(s.people)} {rng.choice(('touches you', 'waves', 'comes near'))}",)
-    return Moment(memories, present, tuple(sights), touches, clock, at)
+    return Moment(memories, present, tuple(sights), touches, clock, at, picture)
+
+
+def _sight(thing: Thing) -> Sight:
+    return Sight(thing.colour, thing.kind, words=thing.words)
 
 
 def presence_text(present: tuple[str, ...]) -> str:
@@ -53,14 +60,14 @@ def names_joined(names: tuple[str, ...]) -> str:
 def ask_time(s: Scene, _me: Speaks, _speaker: str, m: Moment) -> Turn:
     if s.rng.random() < 0.75:
         reply = f"it is {m.clock} ." if m.clock else UNKNOWN
-        return Turn("ask_time", {}, reply, "time", None, _copied(m.clock, "time"))
+        return Turn("ask_time", {}, reply, "time", None, copied(m.clock, "time"))
     part = m.clock.split()[-1] if m.clock else ""
     asked = part if part and s.rng.random() < 0.5 else s.filler.word("day_part")
     reply = f"{'yes' if asked == part else 'no'} it is {part} ." if part else UNKNOWN
-    return Turn("ask_day_part", {"day_part": asked}, reply, "time", None, _copied(part, "time"))
+    return Turn("ask_day_part", {"day_part": asked}, reply, "time", None, copied(part, "time"))
 
 
-def _copied(words: str, kind: str, which: int | str = "", topic: str = "") -> tuple[Copy, ...]:
+def copied(words: str, kind: str, which: int | str = "", topic: str = "") -> tuple[Copy, ...]:
     return (Copy(words, (Place(kind, which),), topic),) if words else ()
 
 
@@ -69,7 +76,7 @@ def ask_presence(s: Scene, me: Speaks, speaker: str, m: Moment) -> Turn:
         verb = "is" if len(m.present) == 1 else "are"
         names = names_joined(m.present) if m.present else ""
         reply = f"{names} {verb} here ." if names else UNKNOWN
-        return Turn("ask_who_here", {}, reply, "presence", None, _copied(names, "presence"))
+        return Turn("ask_who_here", {}, reply, "presence", None, copied(names, "presence"))
     others = [n for n in m.present if n not in (me.name, speaker)]
     gone = [n for n in s.people if n not in m.present and n != speaker]
     if others and s.rng.random() < 0.5:
@@ -80,53 +87,5 @@ def ask_presence(s: Scene, me: Speaks, speaker: str, m: Moment) -> Turn:
         return Turn("ask_is_here", {"name": asked}, UNKNOWN, "presence")
     here = asked in m.present
     reply = f"yes {asked} is here ." if here else f"no {asked} is not here ."
-    copies = _copied(asked, "presence") if here else ()
+    copies = copied(asked, "presence") if here else ()
     return Turn("ask_is_here", {"name": asked}, reply, "presence", None, copies)
-
-
-def ask_sight(s: Scene, _me: Speaks, _speaker: str, m: Moment) -> Turn:
-    draw = s.rng.random()
-    if draw < 0.35:
-        seen = " and ".join(f"a {x.text}" for x in m.sights)
-        reply = world.articled(f"i see {seen} .") if seen else "i see nothing ."
-        copies = tuple(Copy(x.text, (Place("percept", i),)) for i, x in enumerate(m.sights))
-        return Turn("ask_see", {}, reply, "sight", None, copies)
-    sight = s.rng.choice(m.sights) if m.sights and s.rng.random() < 0.75 else None
-    if draw < 0.6:
-        return _colour_of(s, m, sight)
-    if draw < 0.8:
-        return _do_you_see(s, m, sight)
-    return _what_is(s, m, sight)
-
-
-def _colour_of(s: Scene, m: Moment, sight: Sight | None) -> Turn:
-    noun = sight.noun if sight else s.filler.word("object")
-    found = [(i, x.colour) for i, x in enumerate(m.sights) if x.noun == noun]
-    if not found:
-        return Turn("ask_colour_of", {"object": noun}, UNKNOWN, "colour")
-    i, colour = found[0]
-    reply = f"the {noun} is {colour} ."
-    return Turn("ask_colour_of", {"object": noun}, reply, "colour", None, _copied(colour, "percept", i, noun))
-
-
-def _do_you_see(s: Scene, m: Moment, sight: Sight | None) -> Turn:
-    noun = sight.noun if sight else s.filler.word("object")
-    found = [(i, x.text) for i, x in enumerate(m.sights) if x.noun == noun]
-    if not found:
-        reply = world.articled(f"no i do not see a {noun} .")
-        return Turn("ask_do_you_see", {"object": noun}, reply, "sight")
-    i, text = found[0]
-    reply = world.articled(f"yes i see a {text} .")
-    return Turn("ask_do_you_see", {"object": noun}, reply, "sight", None, _copied(text, "percept", i, noun))
-
-
-def _what_is(s: Scene, m: Moment, sight: Sight | None) -> Turn:
-    colour = sight.colour if sight else s.filler.word("colour")
-    found = [(i, x.noun) for i, x in enumerate(m.sights) if x.colour == colour]
-    if not found:
-        return Turn("ask_what_is_colour", {"colour": colour}, UNKNOWN, "colour")
-    i, noun = found[0]
-    reply = f"the {noun} is {colour} ."
-    return Turn(
-        "ask_what_is_colour", {"colour": colour}, reply, "colour", None, _copied(noun, "percept", i, colour)
-    )

@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from training import world
-from training.mind.now import ask_presence, ask_sight, ask_time, draw_moment
+from training.mind.now import ask_presence, ask_time, draw_moment
 from training.mind.own import own_fact, own_name, own_yes_no
+from training.mind.pictures import PictureBank
 from training.mind.scene import Attr, Copy, Line, Moment, Scene, Speaks, Turn, draw_facts, draw_scene
+from training.mind.sight import ask_sight
 from training.mind.talk import beyond, comings, manners, repeat, said, sums
 from training.mind.told import recall_mine, recall_theirs, tell
 from training.world import Split
@@ -87,10 +89,17 @@ def draw_more(play: Play, num: int) -> Play:
 
 
 def draw_play(
-    rng: random.Random, split: Split, *, max_lines: int = 24, skill: str = "", odd: float = 0.0
+    rng: random.Random,
+    split: Split,
+    *,
+    max_lines: int = 24,
+    skill: str = "",
+    odd: float = 0.0,
+    pictures: PictureBank | None = None,
 ) -> Play:
     """One whole situation. `skill` asks for a newest message that tests it (drawn again until it does)."""
     scene = draw_scene(rng, split, odd)
+    scene.pictures = pictures
     num_lines = 0 if rng.random() < 0.08 else rng.randint(1, max_lines)
     if rng.random() < 0.35:
         _all_come_in(scene)
@@ -103,7 +112,7 @@ def draw_play(
             newest = _draw_newest(scene, moment, skill)
             if not skill or newest.skill == skill:
                 return Play(scene, moment, newest)
-    return draw_play(rng, split, max_lines=max_lines, skill=skill, odd=odd)
+    return draw_play(rng, split, max_lines=max_lines, skill=skill, odd=odd, pictures=pictures)
 
 
 def _topic(rng: random.Random, weights: Sequence[float]) -> Topic:

@@ -2,21 +2,34 @@
 """A play as tokens, exactly as sensorium.prompting composes it (a test holds the two together).
 
 Each id has a weight class: 0 not learnt, 1 an own answer, 2 learnt a little, 3 the answer to the newest
-message. Knows nothing of models.
+message, 4 a speech code, 5 a word or an end that stands among codes. Knows nothing of models.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from training import world
 from training.mind.now import presence_text
+from training.mind.pictures import Picture
 from training.mind.play import SILENCE, Play
 from training.mind.scene import Copy, Line, Place, Statement
-from training.mind.vocabulary import BEGIN, END, SAYS, SELF, SILENT, SPECIAL_ID, encode
+from training.mind.vocabulary import (
+    BEGIN,
+    END,
+    FIRST_CODE,
+    FIRST_WORD,
+    PAD,
+    SAYS,
+    SELF,
+    SILENT,
+    SPECIAL_ID,
+    WORD_ID,
+    encode,
+)
 
-ANSWER, LIGHT, LAST_ANSWER = 1, 2, 3
+ANSWER, LIGHT, LAST_ANSWER, CODE, AMONG_CODES = 1, 2, 3, 4, 5
 # The first is the bundle's own; the others keep the model from hanging on its wording.
 RULES = (
     "you are one voice in a room . answer when you are asked . be silent when another is asked .",
@@ -56,6 +69,7 @@ def identity_sentences(name: str, facts: dict[str, str]) -> list[tuple[str, str]
     return sentences
 
 
+IMAGE = SPECIAL_ID["<|image|>"]
 # Of the places where something may be read, the last few are kept.
 MAX_TARGETS = 6
 # What attention is shown, from one position to others. "owner": from a word that is said, who says it.
@@ -67,13 +81,20 @@ MAX_TARGETS = 6
 SHOWN = ("owner", "topic", "whom", "earlier", "source")
 
 
+# The ear knows the world's words, which come first.
+_FIRST_UNHEARD = WORD_ID[world.REPLY_WORDS[0]]
+
+
 class Page:
-    """Ids and their weight classes, growing together; and what attention is shown, by kind: a position to
-    positions."""
+    """Ids and their weight classes, growing together. `heard`: positions of words that are read as the ear
+    heard them; `seen`: of embeddings of the eye (position, picture of the bank, which of its rows); `shown`:
+    what attention is shown, by kind: a position to positions."""
 
     def __init__(self) -> None:
         self.ids: list[int] = []
         self.classes: list[int] = []
+        self.heard: list[int] = []
+        self.seen: list[tuple[int, int, int]] = []
         self.shown: dict[str, dict[int, tuple[int, ...]]] = {kind: {} for kind in SHOWN}
         self._places: dict[Place, tuple[int, int]] = {}
         self._num_lines = 0
@@ -97,7 +118,8 @@ class Page:
             self.add(encode(text), 0, place)
             self.add([END])
 
-    def line(self, line: Line) -> None:
+    def line(self, line: Line, *, heard: bool = False) -> None:
+        """`heard`: what a person says comes by ear, if it is all in words that the ear knows."""
         number = self._num_lines
         place = Place("line", number)
         self._num_lines += 1
@@ -114,9 +136,20 @@ class Page:
             self.add([FRAME[line.kind]])
             self.add(encode(line.name), 0, speaker)
             self.add([SAYS])
-            self.add(encode(line.text), weight_class, place)
+            ids = encode(line.text)
+            if heard and line.kind == "person" and all(FIRST_WORD <= i < _FIRST_UNHEARD for i in ids):
+                self.heard += range(len(self.ids), len(self.ids) + len(ids))
+            self.add(ids, weight_class, place)
             self.add([END], weight_class)
             self._belongs(place, range(*self._places[speaker]))
+
+    def picture(self, picture: Picture) -> None:
+        """A row for all of it and one for each thing, in place of words."""
+        self.add([FRAME["percept"], IMAGE])
+        for slot in range(1 + len(picture.things)):
+            self.seen.append((len(self.ids), picture.which, slot))
+            self.add([PAD], 0, Place("picture", slot - 1))
+        self.add([END])
 
     def opener(self) -> None:
         self.add([SELF])
@@ -133,6 +166,12 @@ class Page:
             self._num_lines += 1
             self._own(text, place, LAST_ANSWER)
         self._show(place, copies, number - 1)
+
+    def spoken(self, ids: list[int], num_given: int) -> None:
+        """The last reply, aloud: `num_given` tokens that are not asked for, then words and codes."""
+        self.add(ids[:num_given])
+        for i in ids[num_given:]:
+            self.add([i], CODE if i >= FIRST_CODE else AMONG_CODES)
 
     def _own(self, text: str, place: Place, weight_class: int) -> None:
         self.add(encode(text), weight_class, place)
@@ -152,6 +191,9 @@ class Page:
         for copy in copies:
             words = encode(copy.words)
             for source in copy.places:
+                if source.kind == "picture":
+                    self._show_seen(place, opener, words, source)
+                    continue
                 found = self._find(words, source, first)
                 if not found:
                     continue
@@ -165,6 +207,14 @@ class Page:
                             self.show("source", start + i - 1, [at + i for at in found])
         if opener not in self.shown["source"]:
             self.show("source", opener, (0,))
+
+    def _show_seen(self, place: Place, opener: int, words: list[int], source: Place) -> None:
+        """Each word of a thing is read from its embedding; so is what to say at all."""
+        seen = self._places[source][:1]
+        self.show("source", opener, seen)
+        for start in self._find(words, place)[-1:]:
+            for i in range(len(words)):
+                self.show("source", start + i - 1, seen)
 
     def _show_evidence(self, opener: int, copy: Copy, source: Place, found: list[int], newest: int) -> None:
         """That `opener` may know by `source` what to say."""
@@ -210,8 +260,16 @@ class Page:
         return [i for i in range(first, end - size + 1) if self.ids[i : i + size] == words]
 
 
-def render(play: Play, *, rules: str = RULES[0], recipe: str = RECIPES[0], with_reply: bool = True) -> Page:
-    """The prompt up to the reply's opener, and the reply if asked for."""
+def render(
+    play: Play,
+    *,
+    rules: str = RULES[0],
+    recipe: str = RECIPES[0],
+    with_reply: bool = True,
+    heard: Callable[[], bool] = lambda: False,
+) -> Page:
+    """The prompt up to the reply's opener, and the reply if asked for. `heard` is asked of each new message:
+    does it come by ear?"""
     scene, moment, newest, more = play
     page = Page()
     page.add([BEGIN])
@@ -226,15 +284,17 @@ def render(play: Play, *, rules: str = RULES[0], recipe: str = RECIPES[0], with_
     for i, memory in enumerate(moment.memories):
         page.frame("memory", memory.text, Place("memory", i))
     page.frame("percept", presence_text(moment.present), Place("presence"))
+    if moment.picture:
+        page.picture(moment.picture)
     for i, percept in enumerate(percept_texts(play)):
         page.frame("percept", percept, Place("percept", i))
     page.frame("time", f"it is {moment.clock}" if moment.clock else "", Place("time"))
-    page.line(Line(newest.kind, newest.speaker, newest.text))
+    page.line(Line(newest.kind, newest.speaker, newest.text), heard=heard())
     page.opener()
     if with_reply:
         page.reply(newest.reply, newest.copies)
         for other in more:
-            page.line(Line(other.kind, other.speaker, other.text))
+            page.line(Line(other.kind, other.speaker, other.text), heard=heard())
             page.opener()
             page.reply(other.reply, other.copies)
     for statement in scene.statements:
@@ -243,16 +303,16 @@ def render(play: Play, *, rules: str = RULES[0], recipe: str = RECIPES[0], with_
 
 
 def percept_texts(play: Play) -> list[str]:
-    return [
-        *(world.articled(f"you see a {sight.text}") for sight in play.moment.sights),
-        *play.moment.touches,
-    ]
+    told = () if play.moment.picture else play.moment.sights
+    return [*(world.articled(f"you see a {sight.text}") for sight in told), *play.moment.touches]
 
 
-def render_varied(play: Play, rng: random.Random) -> Page:
-    """With the bundle's rules and recipe half of the time, else with others or none."""
+def render_varied(play: Play, rng: random.Random, heard_share: float = 0.0) -> Page:
+    """With the bundle's rules and recipe half of the time, else with others or none; so many of the new
+    messages come by ear."""
     return render(
         play,
+        heard=lambda: rng.random() < heard_share,
         rules=RULES[0] if rng.random() < 0.5 else rng.choice(RULES),
         recipe=RECIPES[0] if rng.random() < 0.5 else rng.choice(RECIPES),
     )

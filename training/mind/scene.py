@@ -12,6 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from training import world
+from training.mind.pictures import Picture, PictureBank
 from training.world import Filler, Split
 
 UNKNOWN = "i do not know that ."
@@ -27,7 +28,7 @@ class Attr(NamedTuple):
 
 class Place(NamedTuple):
     """A part of the prompt: ("line", its number), ("speaker", of that line), ("memory", i), ("percept", i),
-    ("identity", key), ("presence", ""), ("time", "")."""
+    ("identity", key), ("presence", ""), ("time", ""), ("picture", the number of a thing on it)."""
 
     kind: str
     which: str | int = ""
@@ -92,18 +93,21 @@ class Memory(NamedTuple):
 
 
 class Sight(NamedTuple):
+    """`words`: of a thing on a picture, where they are not just its colour and what it is."""
+
     colour: str
     noun: str
     size: str = ""
+    words: str = ""
 
     @property
     def text(self) -> str:
-        return f"{self.size} {self.colour} {self.noun}" if self.size else f"{self.colour} {self.noun}"
+        return self.words or f"{self.size} {self.colour} {self.noun}".strip()
 
 
 class Moment(NamedTuple):
     """What stands in the VOLATILE tier beside the newest message. `clock` is `at` in words, or "" when no
-    time is given; `at` is (hour, minute)."""
+    time is given; `at` is (hour, minute). The sights are those on the `picture`, where there is one."""
 
     memories: tuple[Memory, ...] = ()
     present: tuple[str, ...] = ()
@@ -111,6 +115,7 @@ class Moment(NamedTuple):
     touches: tuple[str, ...] = ()
     clock: str = ""
     at: tuple[int, int] = (0, 0)
+    picture: Picture | None = None
 
 
 @dataclass
@@ -190,6 +195,8 @@ class Scene:
     last_own: int = -1
     came: int = -1
     left: int = -1
+    # Where there are any, the eye may have one in view.
+    pictures: PictureBank | None = None
 
     @property
     def here(self) -> Place:

@@ -18,13 +18,8 @@ from numpy.typing import NDArray
 
 from sensorium.speech.codec import FRAME_SAMPLES
 from training.espeak import WordMark
-from training.mind.vocabulary import END, SIZE, SPECIAL_ID, encode
+from training.mind.vocabulary import CODES_PER_GROUP, END, FIRST_CODE, NUM_GROUPS, SPECIAL_ID, encode
 
-CODES_PER_GROUP = 1_000
-NUM_GROUPS = 2
-# Codes follow the words, so that no id moves.
-FIRST_CODE = SIZE
-SIZE_WITH_CODES = FIRST_CODE + NUM_GROUPS * CODES_PER_GROUP
 SPEAK, DONE = SPECIAL_ID["<|speak|>"], SPECIAL_ID["<|done|>"]
 
 
@@ -61,10 +56,10 @@ def split_by_word(
     return spoken
 
 
-def interleave(spoken: Sequence[SpokenWord]) -> list[int]:
-    """Ids of a spoken reply, from `<|speak|>` to `<|done|>`."""
+def interleave(spoken: Sequence[SpokenWord], voice: int | None = None) -> list[int]:
+    """Ids of a spoken reply, from `<|speak|>` to `<|done|>`; a `voice` other than the base has its tag."""
     texts = [*(encode(word.text) for word in spoken), [END]]
-    ids = [SPEAK, *texts[0]]
+    ids = [SPEAK, *([] if voice is None else [voice]), *texts[0]]
     for text, word in zip(texts[1:], spoken, strict=True):
         ids += text
         ids += code_ids(word.codes)
@@ -82,8 +77,8 @@ def code_ids(codes: NDArray[np.int64]) -> list[int]:
 
 
 def heard(ids: Sequence[int]) -> tuple[list[int], NDArray[np.int64]]:
-    """The inverse of `interleave`: the text's ids without END, and all codes (frames, 2); a last frame of
-    which only one code is there is left out."""
+    """The inverse of `interleave` (in the base voice): the text's ids without END, and all codes (frames, 2);
+    a last frame of which only one code is there is left out."""
     text = [i for i in ids if i < FIRST_CODE and i not in (SPEAK, END, DONE)]
     flat = [(i - FIRST_CODE) % CODES_PER_GROUP for i in ids if i >= FIRST_CODE]
     frames = np.array(flat[: len(flat) // NUM_GROUPS * NUM_GROUPS], np.int64).reshape(-1, NUM_GROUPS)

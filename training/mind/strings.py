@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from training.mind.render import ANSWER, FRAME, Page
 from training.mind.scene import UNKNOWN
-from training.mind.vocabulary import BEGIN, END, FIRST_BYTE, FIRST_WORD, SAYS, SELF, SIZE, encode
+from training.mind.vocabulary import BEGIN, END, END_OF_WORDS, FIRST_BYTE, FIRST_WORD, SAYS, SELF, encode
 
 
 def draw_strings(rng: random.Random, *, easy: bool) -> Page:
@@ -88,7 +88,7 @@ def random_statements(rng: random.Random) -> Page:
 
 
 def _word(rng: random.Random) -> int:
-    return rng.randrange(FIRST_WORD, SIZE)
+    return rng.randrange(FIRST_WORD, END_OF_WORDS)
 
 
 def _wording(rng: random.Random) -> _Wording:

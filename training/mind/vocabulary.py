@@ -1,6 +1,7 @@
-"""nano's tokens: 64 specials, 256 bytes, then every word of the world with its leading space.
+"""nano's tokens: 64 specials, 256 bytes, every word of the world with its leading space, speech codes.
 
-Speech codes are appended after the words later, so that no id ever moves. Knows nothing of scenes or models.
+Between words and codes there is room for words to come, so that no id ever moves. Knows nothing of scenes or
+models.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ PAD, BEGIN, END, SELF, SAYS, SILENT = (
 FIRST_BYTE = NUM_SPECIALS
 FIRST_WORD = FIRST_BYTE + 256
 WORDS = (*VOCABULARY, *REPLY_WORDS)
-SIZE = FIRST_WORD + len(WORDS)
+END_OF_WORDS = FIRST_WORD + len(WORDS)
+# Two codes make a frame of 40 ms of speech, one of each group.
+FIRST_CODE, NUM_GROUPS, CODES_PER_GROUP = 1536, 2, 1_000
+SIZE = FIRST_CODE + NUM_GROUPS * CODES_PER_GROUP
 
 SPECIAL_ID = {text: i for i, text in enumerate(SPECIALS)}
 WORD_ID = {word: FIRST_WORD + i for i, word in enumerate(WORDS)}
@@ -42,7 +46,18 @@ _SPACE = BYTE_CHARS[ord(" ")]
 
 def token_texts() -> tuple[str, ...]:
     """All tokens as a GGUF writes them, by id."""
-    return (*SPECIALS, *BYTE_CHARS, *(_SPACE + word for word in WORDS))
+    words = (_SPACE + word for word in WORDS)
+    free = (f"<|word_{i}|>" for i in range(END_OF_WORDS, FIRST_CODE))
+    codes = (f"<|code_{i}|>" for i in range(NUM_GROUPS * CODES_PER_GROUP))
+    return (*SPECIALS, *BYTE_CHARS, *words, *free, *codes)
+
+
+def is_control(i: int) -> bool:
+    """No text ever becomes this token."""
+    return i < NUM_SPECIALS or i >= END_OF_WORDS
+
+
+_TEXTS = token_texts()
 
 
 class _Encoder(dict[str, tuple[int, ...]]):
@@ -67,8 +82,8 @@ def decode(ids: list[int]) -> str:
     """The inverse of `encode`; special tokens appear as themselves, as words."""
     pieces = []
     for i in ids:
-        if i < NUM_SPECIALS:
-            pieces.append(f" {SPECIALS[i]}".encode())
+        if is_control(i):
+            pieces.append(f" {_TEXTS[i]}".encode())
         elif i < FIRST_WORD:
             pieces.append(bytes((i - FIRST_BYTE,)))
         else:

@@ -1,8 +1,8 @@
 """Writes tiny GGUF files with random weights, so that speed and exactness can be tested without a download.
 
 The files are real: stock llama.cpp and llama-server load them. What they say is noise, but it depends on the
-whole prompt, so wrong reuse of KV memory shows as a different reply. Special tokens are never the likeliest,
-hence a greedy reply ends only by length or by a grammar. Knows nothing of backends.
+whole prompt, so wrong reuse of KV memory shows as a different reply. nano's special tokens are never the
+likeliest, hence a greedy reply ends only by length or by a grammar. Knows nothing of backends.
 """
 
 from __future__ import annotations
@@ -53,15 +53,17 @@ def write_dense(
     context: int = 32768,
     seed: int = 0,
     extra_words: Sequence[str] = (),
+    sounds: Sequence[str] = (),
 ) -> None:
     """A llama-style decoder with `heads` query and `heads // 2` key-value heads, float16 matrices.
 
-    Raises MissingExtra when the gguf package is absent.
+    `sounds` are special tokens behind all others, and likelier than words: for speech. Raises MissingExtra
+    when the gguf package is absent.
     """
-    writer, draw = _open(path, "llama", width, context, vocab_words, seed, extra_words)
+    writer, draw = _open(path, "llama", width, context, vocab_words, seed, extra_words, sounds)
     kv_heads = max(1, heads // 2)
     _add_attention_facts(writer, layers, width, heads, kv_heads)
-    _add_ends(writer, draw, "output_norm.weight", width, vocab_words, len(extra_words))
+    _add_ends(writer, draw, "output_norm.weight", width, vocab_words, len(extra_words), len(sounds))
     for i in range(layers):
         _add_norms(writer, i, width)
         _add_attention(writer, draw, i, width, heads, kv_heads)
@@ -184,18 +186,26 @@ def _gguf() -> Any:
 
 
 def _open(
-    path: Path, architecture: str, width: int, context: int, vocab_words: int, seed: int, extra: Sequence[str]
+    path: Path,
+    architecture: str,
+    width: int,
+    context: int,
+    vocab_words: int,
+    seed: int,
+    extra: Sequence[str],
+    sounds: Sequence[str] = (),
 ) -> tuple[Any, _Draw]:
     writer = _gguf().GGUFWriter(path, architecture)
     writer.add_name(f"random-{architecture}-{seed}")
     writer.add_context_length(context)
     writer.add_embedding_length(width)
     specials = special_tokens()
-    tokens = [*specials, *_byte_letters(), *("Ġ" + w for w in [*words(vocab_words), *extra])]
+    tokens = [*specials, *_byte_letters(), *("Ġ" + w for w in [*words(vocab_words), *extra]), *sounds]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("llama-bpe")
     writer.add_token_list(tokens)
-    writer.add_token_types([_CONTROL] * len(specials) + [_NORMAL] * (len(tokens) - len(specials)))
+    num_normal = len(tokens) - len(specials) - len(sounds)
+    writer.add_token_types([_CONTROL] * len(specials) + [_NORMAL] * num_normal + [_CONTROL] * len(sounds))
     # llama.cpp insists on a list of merges. This one makes a token that does not exist, so it is spelt.
     writer.add_token_merges([f"{_byte_letters()[0]} {_byte_letters()[0]}"])
     writer.add_bos_token_id(0)
@@ -223,12 +233,16 @@ def _add_attention_facts(writer: Any, layers: int, width: int, heads: int, kv_he
     writer.add_file_type(1)
 
 
-def _add_ends(writer: Any, draw: _Draw, norm: str, width: int, vocab_words: int, num_extra: int) -> None:
+def _add_ends(
+    writer: Any, draw: _Draw, norm: str, width: int, vocab_words: int, num_extra: int, num_sounds: int = 0
+) -> None:
     num_specials = len(special_tokens())
-    rows = num_specials + 256 + vocab_words + num_extra
+    num_texts = num_specials + 256 + vocab_words + num_extra
+    rows = num_texts + num_sounds
     _matrix(writer, "token_embd.weight", draw.normal(rows, width, gain=float(np.sqrt(width))))
     output = draw.normal(rows, width, gain=4.0)
     output[:num_specials] = 0.0
+    output[num_texts:] *= 3.0
     _matrix(writer, "output.weight", output)
     writer.add_tensor(norm, np.ones(width, np.float32))
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from sensorium.errors import BundleError, NotFound
+from sensorium.request import SpeechFormat
 
 SHIPPED = Path(__file__).parent
 
@@ -28,7 +29,10 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
-    """bundle.toml as read, and where it was. `prompt` is checked where it is used (prompting/format.py)."""
+    """bundle.toml as read, and where it was. `prompt` is checked where it is used (prompting/format.py).
+
+    A bundle with `audio_out` says in `speech` how its mind writes sound.
+    """
 
     name: str
     version: str
@@ -38,6 +42,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     prompt: dict[str, Any]
     files: dict[str, BundleFile]
     capabilities: Capabilities = msgspec.field(default_factory=Capabilities)
+    speech: SpeechFormat | None = None
     training: dict[str, Any] = msgspec.field(default_factory=dict)
     folder: str = ""
 
@@ -69,6 +74,8 @@ def find(name_or_folder: str) -> Bundle:
         bundle = msgspec.toml.decode((folder / "bundle.toml").read_bytes(), type=Bundle)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as e:
         raise BundleError(f"{folder / 'bundle.toml'}: {e}") from e
+    if bundle.capabilities.audio_out and bundle.speech is None:
+        raise BundleError(f"{folder / 'bundle.toml'}: audio_out needs a [speech] table")
     return msgspec.structs.replace(bundle, folder=str(folder))
 
 

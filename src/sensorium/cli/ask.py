@@ -9,6 +9,8 @@ from cyclopts import Parameter
 
 from sensorium.cli.output import Home, Json, run
 from sensorium.cli.running import (
+    Bridge,
+    bridged,
     cost,
     opened,
     raise_failed,
@@ -48,6 +50,7 @@ def ask(
     adapter: Annotated[
         Path | None, Parameter(show_default=False, help="Answer with this GGUF LoRA, made for the model.")
     ] = None,
+    bridge: Bridge = False,
     room: Annotated[str, Parameter(show_default=False, help="The room; else the configured one.")] = "",
     json: Json = False,
     home: Home = None,
@@ -64,7 +67,7 @@ def ask(
             _check_out(out)
         if adapter is not None and not adapter.is_file():
             raise BadInput(f"{adapter}: no such file", remedy="check the path")
-        config = Config.load(home)
+        config = bridged(Config.load(home), bridge)
         persona_id = seated(config, room, persona)
         speaks = out is not None or wav is not None
         adapter = adapter.absolute() if adapter is not None else None

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from sensorium.cli import evening, timeline
 from sensorium.cli.evening import BUDGETS, Line, Played
 from sensorium.cli.output import Json, Output, run
-from sensorium.cli.running import opened, run_async, said, totals, write_reply, writing
+from sensorium.cli.running import Bridge, bridged, opened, run_async, said, totals, write_reply, writing
 from sensorium.clock import SystemClock
 from sensorium.config import Config
 from sensorium.errors import BadInput, SensoriumError
@@ -51,6 +51,7 @@ def demo(
             negative="", show_default=False, help="Feed the questions at once, not at the speed of speech."
         ),
     ] = False,
+    bridge: Bridge = False,
     json: Json = False,
 ) -> None:
     """An evening with six personas: recorded questions go in, spoken answers come out.
@@ -70,7 +71,9 @@ def demo(
         with writing(out):
             out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="sensorium-demo-") as home:
-            result = run_async(_evening(_config(Path(home)), personas, out, output, fast=fast))
+            result = run_async(
+                _evening(bridged(_config(Path(home)), bridge), personas, out, output, fast=fast)
+            )
         _write_pictures(result, out)
         output.result(_json(result, out))
         _show(output, result, out)

@@ -12,9 +12,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+import msgspec
 import numpy as np
+from cyclopts import Parameter
 
 from sensorium.audio import Sound, read_wav, to_int16, write_wav
 from sensorium.cli.output import show_error
@@ -28,6 +30,15 @@ from sensorium.store.store import Store
 
 T = TypeVar("T")
 
+Bridge = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        show_default=False,
+        help="Put bridges round the model: speech-to-text before it, text-to-speech after it.",
+    ),
+]
+
 SILENT = "(silent)"
 
 
@@ -38,6 +49,11 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
         factory = import_module("uvloop").new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(main)
+
+
+def bridged(config: Config, bridge: bool) -> Config:
+    """The settings, or with `bridge` the same with words between the senses and the mind."""
+    return msgspec.structs.replace(config, hearing="ear", speech="espeak") if bridge else config
 
 
 @asynccontextmanager

@@ -11,25 +11,29 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import App, Parameter
 
-from sensorium.bundles import catalogue, gguf_adapter, gguf_file
+from sensorium.bundles import gguf_adapter
 from sensorium.cli.output import Home, Json, Yes, confirm, run
-from sensorium.clock import SystemClock
+from sensorium.cli.voice_intake import fitting, take_in
+from sensorium.cli.voice_preview import preview
+from sensorium.cli.voice_train import train
 from sensorium.config import Config
-from sensorium.errors import AdapterError, BadInput, SensoriumError
+from sensorium.errors import AdapterError, BadInput
 from sensorium.store import voices
 from sensorium.store.database import Database
 from sensorium.store.store import Store
 from sensorium.store.voices import Voice
-from sensorium.voices import card
-from sensorium.voices.library import Library, copy_file, digest
+from sensorium.voices.library import Library, copy_file
 
 app = App(
     name="voice",
-    help="The voices that personas speak with: list, show, add, remove, assign, export and import.",
+    help="The voices that personas speak with: list, show, train, preview, add, remove, assign, export and "
+    "import.",
     help_epilogue="A voice is one GGUF file, made for one model: an adapter that acts only while its persona "
     "speaks, and that carries its name, licence, attribution and the consent of whoever was recorded.\n\n"
     "Start with: sensorium voice add warm.gguf, then: sensorium voice assign maya warm",
 )
+app.command(train)
+app.command(preview)
 
 Name = Annotated[str, Parameter(name="voice", help="Name of the voice, or the beginning of its sha256.")]
 File = Annotated[Path, Parameter(help="The voice's GGUF file.")]
@@ -63,7 +67,7 @@ def show(name: Name, /, *, json: Json = False, home: Home = None) -> None:
         misfit = ""
         rank, invoked_by = 0, gguf_adapter.invocation_tokens(gguf_adapter.read_head(path))
         try:
-            rank = _fitting(config, path).rank
+            rank = fitting(config, path).rank
         except AdapterError as e:
             misfit = e.one_line()
         facts = {
@@ -102,20 +106,9 @@ def add(
     """
     with run("voice add", json) as output:
         config = Config.load(home)
-        words, _ = card.read(file, name=name)
-        gguf_adapter.check_numbers(_fitting(config, file).file)
-        new = Voice(
-            name=words.name,
-            sha256=digest(file),
-            num_bytes=file.stat().st_size,
-            licence=words.licence,
-            attribution=words.attribution,
-            consent=words.consent,
-            added_at=SystemClock().wall_s(),
-        )
-        voice = _take_in(config, file, new)
+        voice, is_new = take_in(config, file, name)
         output.result({"voice": _fields(voice, [])})
-        if voice == new:
+        if is_new:
             output.text(f"Added {voice.name}, {voice.licence}, by {voice.attribution}.")
             output.text(f"Give it to a persona: sensorium voice assign maya {voice.name}")
         else:
@@ -198,28 +191,6 @@ def _house(home: Path | None) -> Iterator[tuple[Config, Store]]:
     config = Config.load(home)
     with Store.open(config.store_path) as store:
         yield config, store
-
-
-def _fitting(config: Config, path: Path) -> gguf_adapter.Adapter:
-    """The file as an adapter of the configured bundle's mind. Raises AdapterError, or BundleError."""
-    bundle = catalogue.find(config.bundle)
-    model = gguf_file.read_model(bundle.file("mind"))
-    return gguf_adapter.read_adapter(path, model, model_sha256=bundle.files["mind"].sha256)
-
-
-def _take_in(config: Config, file: Path, voice: Voice) -> Voice:
-    """File first, entry second: a crash between them leaves a file that nobody names, and no harm."""
-    library = Library(Path(config.home))
-    with Store.open(config.store_path) as store:
-        store.read(voices.check_free, voice).result()
-        was_here = library.holds(voice.sha256)
-        library.put(file, voice.sha256)
-        try:
-            return store.submit(voices.add, voice).result()
-        except SensoriumError:
-            if not was_here:
-                library.drop(voice.sha256)
-            raise
 
 
 def _with_speakers(db: Database) -> list[tuple[Voice, list[str]]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sensorium.history import Entry
-from sensorium.wire.records import PhraseSpoken
+from sensorium.wire.records import PhraseSpoken, WordSpoken
 
 
 class Transcript:
@@ -41,6 +41,11 @@ class SpokenReply:
             self.num_late += 1
             return
         self._phrases.append(phrase)
+
+    def word(self, word: WordSpoken, words: Sequence[str]) -> None:
+        """The same from a mind that speaks itself, of whose reply these are the words."""
+        if word.word < len(words):
+            self.phrase(PhraseSpoken(word.turn_id, words[word.word], word.start_sample, word.end_sample))
 
     def heard_text(self, heard_samples: int) -> str:
         """The words of which at least half was played before sample `heard_samples`."""

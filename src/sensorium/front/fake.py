@@ -23,11 +23,13 @@ from sensorium.wire.records import (
     Began,
     Cancel,
     CloseEar,
+    Codes,
     EarClosed,
     Failed,
     Finished,
     Generate,
     Hear,
+    Heard,
     Inspect,
     LoadAdapter,
     OpenEar,
@@ -38,6 +40,7 @@ from sensorium.wire.records import (
     Record,
     Said,
     Say,
+    SayCodes,
     SayEnd,
     Settle,
     Settled,
@@ -51,17 +54,19 @@ from sensorium.wire.records import (
     ToLlm,
     ToSpeech,
     Words,
+    WordSpoken,
 )
 
 SAMPLES_PER_WORD = 1_600
+SAMPLES_PER_FRAME, BYTES_PER_FRAME = 640, 4
 EAR_RATE_HZ = 16_000
 
 
 class FakeLlm:
     """Answers with the pieces that `reply` gives; a piece in <|...|> is special. Remembers what it was asked.
 
-    With `hold` set, a reply stops before its last piece until `go` is set. An error that `reply` raises
-    becomes `Failed`.
+    Where speech is asked for, every word sounds in one frame of codes (word, word). With `hold` set, a reply
+    stops before its last piece until `go` is set. An error that `reply` raises becomes `Failed`.
     """
 
     outgoing: object = ToLlm
@@ -71,6 +76,7 @@ class FakeLlm:
         self._known: dict[str, int] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
         self.prompts: list[Prompt] = []
+        self.rows: list[bytes] = []
         self.settled: list[Prompt] = []
         self.cancelled: list[int] = []
         self.hold = False
@@ -80,6 +86,7 @@ class FakeLlm:
     def handle(self, record: Record, payload: bytes, channel: Channel) -> None:
         match record:
             case Generate():
+                self.rows.append(payload)
                 self._running[record.turn_id] = asyncio.create_task(self._generate(record, channel))
             case Cancel(turn_id=turn_id):
                 self.cancelled.append(turn_id)
@@ -109,17 +116,26 @@ class FakeLlm:
                 self.reached_hold.set()
                 await self.go.wait()
             channel.send(Said(record.turn_id, piece, piece.startswith("<|")))
+        text = "".join(piece for piece in pieces if not piece.startswith("<|"))
+        for word in range(len(text.split()) if record.speech_tokens else 0):
+            channel.send(Codes(record.turn_id, word), np.array([word, word], "<i2").tobytes())
         self._running.pop(record.turn_id, None)
         channel.send(Finished(record.turn_id, "end", usage, (("llm.decode", 0.0, 0.001),)))
 
 
 class FakeEar:
-    """Hears `words` in whatever comes, up to the last sample that is not zero; silence after it counts."""
+    """Hears `words`, with so much `confidence`, in whatever comes, up to the last sample that is not zero;
+    silence after it counts.
+
+    With `row_width` it is a native ear, which gives a row for each word: its number, as often.
+    """
 
     outgoing: object = ToHearing
 
-    def __init__(self, words: str) -> None:
+    def __init__(self, words: str, *, row_width: int = 0) -> None:
         self.words = words
+        self.confidence = 1.0
+        self._row_width = row_width
         self._streams: dict[int, _FakeStream] = {}
         self.num_samples = 0
 
@@ -133,7 +149,7 @@ class FakeEar:
             case CloseEar(stream_id=stream_id):
                 stream = self._streams.pop(stream_id)
                 if stream.last_speech:
-                    channel.send(Words(stream_id, self.words, stream.last_speech))
+                    channel.send(Words(stream_id, self.words, stream.last_speech, (), self.confidence))
                 channel.send(EarClosed(stream_id))
 
     def _hear(self, stream_id: int, stream: _FakeStream, payload: bytes, channel: Channel) -> None:
@@ -142,8 +158,12 @@ class FakeEar:
         if loud.size:
             if not stream.last_speech:
                 channel.send(SpeechStarted(stream_id, stream.at(0)))
+                if self._row_width:
+                    rows = np.repeat(np.arange(len(self.words.split()), dtype="<f4"), self._row_width)
+                    channel.send(Heard(stream_id, 0), rows.tobytes())
             stream.last_speech = stream.at(int(loud[-1]) + 1)
-            channel.send(Words(stream_id, self.words, stream.last_speech, (("hearing.chunk", 0.0, 0.001),)))
+            stages = (("hearing.chunk", 0.0, 0.001),)
+            channel.send(Words(stream_id, self.words, stream.last_speech, stages, self.confidence))
         stream.num_samples += samples.size
         silence_ms = (stream.at(0) - stream.last_speech) * 1000 // EAR_RATE_HZ
         if stream.last_speech and silence_ms > 0:
@@ -161,19 +181,25 @@ class _FakeStream:
 
 
 class FakeMouth:
-    """Every word is a tenth of a second at 16 kHz; every `Say` is a phrase. `Cancel` gives `Spoken`."""
+    """Every word is a tenth of a second at 16 kHz; every `Say` is a phrase. `Cancel` gives `Spoken`.
+
+    Codes sound for 40 ms a frame; a word of them is over when the next one comes, or at the end.
+    """
 
     outgoing: object = ToSpeech
 
     def __init__(self) -> None:
         self._samples: dict[int, int] = {}
         self.texts: dict[int, str] = {}
+        self.codes: dict[int, bytes] = {}
+        self._words: dict[int, tuple[int, int]] = {}  # number and first sample of the one under way
 
     def handle(self, record: Record, payload: bytes, channel: Channel) -> None:
         match record:
             case Speak(turn_id=turn_id):
                 self._samples[turn_id] = 0
-                self.texts[turn_id] = ""
+                self.texts[turn_id], self.codes[turn_id] = "", b""
+                self._words[turn_id] = (0, 0)
             case Say(turn_id=turn_id, text=text):
                 self.texts[turn_id] += text
                 num_samples = SAMPLES_PER_WORD * len(text.split())
@@ -183,8 +209,24 @@ class FakeMouth:
                     self._samples[turn_id] += num_samples
                     stages = (("speech.phrase", 0.0, 0.001),)
                     channel.send(PhraseSpoken(turn_id, text.strip(), start, start + num_samples, stages))
-            case SayEnd(turn_id=turn_id) | Cancel(turn_id=turn_id):
+            case SayCodes(turn_id=turn_id, word=word):
+                if word != self._words[turn_id][0]:
+                    self._end_word(turn_id, channel)
+                    self._words[turn_id] = (word, self._samples[turn_id])
+                self.codes[turn_id] += payload
+                num_samples = SAMPLES_PER_FRAME * len(payload) // BYTES_PER_FRAME
+                channel.send(Sound(turn_id, EAR_RATE_HZ), bytes(2 * num_samples))
+                self._samples[turn_id] += num_samples
+            case SayEnd(turn_id=turn_id):
+                self._end_word(turn_id, channel)
                 channel.send(Spoken(turn_id, self._samples.pop(turn_id, 0)))
+            case Cancel(turn_id=turn_id):
+                channel.send(Spoken(turn_id, self._samples.pop(turn_id, 0)))
+
+    def _end_word(self, turn_id: int, channel: Channel) -> None:
+        word, start = self._words[turn_id]
+        if self.codes[turn_id] and self._samples[turn_id] > start:
+            channel.send(WordSpoken(turn_id, word, start, self._samples[turn_id]))
 
 
 FakeWorker = FakeLlm | FakeEar | FakeMouth

@@ -25,6 +25,7 @@ from sensorium.front.conversation import Conversation, Parts
 from sensorium.front.links import HearingLink, LlmLink, SpeechLink
 from sensorium.front.loop_lag import LoopLag
 from sensorium.front.publisher import Publisher
+from sensorium.front.reply import Speaker
 from sensorium.front.report import TurnReport
 from sensorium.front.room import RoomState
 from sensorium.front.settling import Settler
@@ -172,17 +173,17 @@ class House:
 
     async def _start_workers(self) -> None:
         config = self.config
+        bundle = ("--bundle", config.bundle)
         llm_arguments = (
-            "--bundle", config.bundle, "--kv-cells", str(config.kv_cells),
+            *bundle, "--kv-cells", str(config.kv_cells),
             "--max-sequences", str(config.max_sequences), "--threads", str(config.llm_threads),
             "--adapter-mb", str(config.adapter_mb),
         )  # fmt: skip
         starts: list[Coroutine[Any, Any, None]] = [self._start("llm", llm_arguments, self.llm)]
         if self.hearing is not None:
-            arguments = ("--bundle", config.bundle, "--engine", config.hearing)
-            starts.append(self._start("hearing", arguments, self.hearing))
+            starts.append(self._start("hearing", (*bundle, "--engine", config.hearing), self.hearing))
         if self.speech is not None:
-            starts.append(self._start("speech", ("--engine", config.speech), self.speech))
+            starts.append(self._start("speech", (*bundle, "--engine", config.speech), self.speech))
         await all_of(starts)
 
     async def _start(self, name: str, arguments: tuple[str, ...], link: Link) -> None:
@@ -216,19 +217,31 @@ class House:
             Parts(
                 store=self.store,
                 room=self.room,
-                llm=self.llm,
                 hearing=self.hearing,
-                speech=self.speech,
+                speaker=self._speaker(),
                 compose=self._compose,
                 settler=self._settler if self.config.settle else None,
-                show=self._show,
-                adapters=self.adapters,
                 turns=self._turns,
                 floor=Floor(self.room.room.recipe.floor),
                 clock=self.clock,
                 trace=self.trace,
                 counters=self.counters,
             )
+        )
+
+    def _speaker(self) -> Speaker:
+        mouth = self.speech.line.ready if self.speech is not None else None
+        return Speaker(
+            room=self.room,
+            llm=self.llm,
+            speech=self.speech,
+            native=mouth is not None and mouth.facts.get("engine") == "codec",
+            show=self._show,
+            adapters=self.adapters,
+            turns=self._turns,
+            clock=self.clock,
+            trace=self.trace,
+            counters=self.counters,
         )
 
     def _compose(self, view: View) -> Prompt:

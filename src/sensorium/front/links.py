@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import NamedTuple
 
-from sensorium.errors import from_wire
-from sensorium.front.line import Answers, Channel, Line
+from sensorium.errors import WorkerFailed, from_wire
+from sensorium.front.line import Answers, Channel, Line, Message
 from sensorium.metrics import Counters
 from sensorium.persona import Voice
 from sensorium.request import AdapterUse, Prompt
@@ -21,6 +21,7 @@ from sensorium.wire.records import (
     Began,
     Cancel,
     CloseEar,
+    Codes,
     EarClosed,
     Finished,
     FromHearing,
@@ -28,12 +29,14 @@ from sensorium.wire.records import (
     FromSpeech,
     Generate,
     Hear,
+    Heard,
     LoadAdapter,
     OpenEar,
     PhraseSpoken,
     Record,
     Said,
     Say,
+    SayCodes,
     SayEnd,
     Settle,
     Settled,
@@ -44,6 +47,7 @@ from sensorium.wire.records import (
     SpeechStarted,
     Spoken,
     Words,
+    WordSpoken,
 )
 
 EarEvent = SpeechStarted | Words | SpeechPaused | SpeechResumed | EarClosed
@@ -56,26 +60,36 @@ class Pcm(NamedTuple):
     sample_rate_hz: int
 
 
+class CodeFrames(NamedTuple):
+    """Whole frames of a reply's sound, int16 little-endian (frames, groups), in word number `word` of it."""
+
+    word: int
+    data: bytes
+
+
 class LlmLink:
     incoming: object = FromLlm
 
     def __init__(self, counters: Counters) -> None:
         self.line = Line("llm", "language model", counters)
 
-    async def generate(self, request: Generate) -> AsyncGenerator[Began | Said | Finished]:
-        """`Began`, then `Said` pieces, then `Finished`. Closing the iterator sends `Cancel`.
+    async def generate(
+        self, request: Generate, rows: bytes = b""
+    ) -> AsyncGenerator[Began | Said | CodeFrames | Finished]:
+        """`Began`, then `Said` pieces, then `CodeFrames` where speech was asked for, then `Finished`.
 
+        `rows` are the prompt's embedding rows as `Generate` wants them. Closing the iterator sends `Cancel`.
         Raises WorkerDied when the worker ends, and whatever it refuses the request with.
         """
         channel = await self.line.channel()
         with self.line.waiting(request.turn_id) as answers:
             try:
-                channel.send(request)
+                channel.send(request, rows)
                 while not answers.over:
-                    record, _ = await answers.get()
-                    assert isinstance(record, Began | Said | Finished)
+                    record, payload = await answers.get()
+                    assert isinstance(record, Began | Said | Codes | Finished)
                     answers.over = isinstance(record, Finished)
-                    yield record
+                    yield CodeFrames(record.word, payload) if isinstance(record, Codes) else record
             finally:
                 if not answers.over:
                     self.line.send_if_up(Cancel(request.turn_id))
@@ -102,7 +116,7 @@ class LlmLink:
 
     def receive(self, record: Record, payload: bytes) -> None:
         match record:
-            case Began() | Said() | Finished():
+            case Began() | Said() | Codes() | Finished():
                 self.line.deliver(record.turn_id, (record, payload))
             case Settled(persona_id=persona_id):
                 self.line.deliver(("settle", persona_id), (record, payload))
@@ -113,9 +127,17 @@ class LlmLink:
 
 
 class EarStream:
-    """One stream of sound to the ear. `events` ends after `EarClosed`."""
+    """One stream of sound to the ear. The events end after `EarClosed`.
 
-    def __init__(self, stream_id: int, sample_rate_hz: int, channel: Channel, answers: Answers) -> None:
+    `rows`: what a native ear heard of the utterance of the last event, float32 little-endian (words,
+    `row_width`), b"" of bridges. It grows with the utterance and starts anew with `SpeechStarted`.
+    """
+
+    def __init__(
+        self, stream_id: int, sample_rate_hz: int, channel: Channel, answers: Answers, row_width: int = 0
+    ) -> None:
+        self.rows = b""
+        self.row_width = row_width
         self._stream_id = stream_id
         self._sample_rate_hz = sample_rate_hz
         self._channel = channel
@@ -136,10 +158,22 @@ class EarStream:
             self._channel.send(CloseEar(self._stream_id))
 
     async def next_event(self) -> EarEvent:
-        """Nothing comes after `EarClosed`. Raises WorkerDied, and what `fail` was given."""
-        record, _ = await self._answers.get()
+        """Nothing comes after `EarClosed`. Raises WorkerDied, what `fail` was given, and WorkerFailed when
+        rows are missing."""
+        while isinstance((message := await self._answers.get())[0], Heard):
+            self._keep_rows(*message)
+        record, _ = message
         assert isinstance(record, EarEvent)
+        if isinstance(record, SpeechStarted):
+            self.rows = b""
         return record
+
+    def _keep_rows(self, record: Record, payload: bytes) -> None:
+        assert isinstance(record, Heard)
+        row_bytes = 4 * self.row_width
+        if not row_bytes or len(payload) % row_bytes or record.first_row * row_bytes != len(self.rows):
+            raise WorkerFailed("the ear's rows do not follow one another", remedy="ask again")
+        self.rows += payload
 
     def fail(self, error: Exception) -> None:
         """The source of the sound broke: `next_event` raises this."""
@@ -161,14 +195,16 @@ class HearingLink:
         self._next_stream_id += 1
         with self.line.waiting(stream_id) as answers:
             channel.send(OpenEar(stream_id, sample_rate_hz))
-            stream = EarStream(stream_id, sample_rate_hz, channel, answers)
+            ready = self.line.ready
+            row_width = int(ready.facts.get("row_width", 0)) if ready else 0
+            stream = EarStream(stream_id, sample_rate_hz, channel, answers, row_width)
             try:
                 yield stream
             finally:
                 stream.close()
 
     def receive(self, record: Record, payload: bytes) -> None:
-        if isinstance(record, EarEvent):
+        if isinstance(record, EarEvent | Heard):
             self.line.deliver(record.stream_id, (record, payload))
         else:
             self.line.deliver_common(record)
@@ -188,16 +224,35 @@ class SpeechLink:
         Closing the iterator stops the voice and cancels whoever makes the text. Raises WorkerDied, and what
         `texts` raises.
         """
+        said = ((Say(turn_id, text), b"") async for text in texts)
+        async with aclosing(self._sound(turn_id, voice, said)) as sounds:
+            async for sound in sounds:
+                assert not isinstance(sound, WordSpoken)
+                yield sound
+
+    async def speak_codes(
+        self, turn_id: int, codes: AsyncIterator[CodeFrames]
+    ) -> AsyncGenerator[Pcm | WordSpoken]:
+        """As `speak`, for what the mind speaks itself, words in order. Raises what `speak` does."""
+        said = ((SayCodes(turn_id, word), frames) async for word, frames in codes)
+        async with aclosing(self._sound(turn_id, Voice(), said)) as sounds:
+            async for sound in sounds:
+                assert not isinstance(sound, PhraseSpoken)
+                yield sound
+
+    async def _sound(
+        self, turn_id: int, voice: Voice, said: AsyncIterator[Message]
+    ) -> AsyncGenerator[Pcm | PhraseSpoken | WordSpoken]:
         channel = await self.line.channel()
         with self.line.waiting(turn_id) as answers:
             # Not a TaskGroup: it would cancel the consumer's task from inside a generator.
-            feeding = asyncio.create_task(self._feed(channel, turn_id, voice, texts, answers))
+            feeding = asyncio.create_task(self._feed(channel, turn_id, voice, said, answers))
             try:
                 while not answers.over:
                     record, payload = await answers.get()
                     if isinstance(record, Sound):
                         yield Pcm(payload, record.sample_rate_hz)
-                    elif isinstance(record, PhraseSpoken):
+                    elif isinstance(record, PhraseSpoken | WordSpoken):
                         yield record
                     else:
                         assert isinstance(record, Spoken)
@@ -211,15 +266,15 @@ class SpeechLink:
                     await feeding
 
     async def _feed(
-        self, channel: Channel, turn_id: int, voice: Voice, texts: AsyncIterator[str], answers: Answers
+        self, channel: Channel, turn_id: int, voice: Voice, said: AsyncIterator[Message], answers: Answers
     ) -> None:
         opened = False
         try:
-            async for text in texts:
+            async for record, payload in said:
                 if not opened:
                     channel.send(Speak(turn_id, voice))
                     opened = True
-                channel.send(Say(turn_id, text))
+                channel.send(record, payload)
         except Exception as e:
             answers.fail(e)
         else:
@@ -229,7 +284,7 @@ class SpeechLink:
                 answers.put((Spoken(turn_id, 0), b""))
 
     def receive(self, record: Record, payload: bytes) -> None:
-        if isinstance(record, Sound | PhraseSpoken | Spoken):
+        if isinstance(record, Sound | PhraseSpoken | WordSpoken | Spoken):
             self.line.deliver(record.turn_id, (record, payload))
         else:
             self.line.deliver_common(record)

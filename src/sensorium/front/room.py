@@ -16,7 +16,7 @@ from sensorium.errors import NotFound
 from sensorium.history import Entry, EntryKind
 from sensorium.persona import Persona
 from sensorium.prompting import window
-from sensorium.prompting.view import View
+from sensorium.prompting.view import Rows, View
 from sensorium.store import memories, messages, rooms
 from sensorium.store.people import Person
 from sensorium.store.store import Store
@@ -133,8 +133,15 @@ class RoomState:
         self._max_chars //= 2
         return True
 
-    def view(self, persona: Persona, *, newest: Entry | None = None, recalled: tuple[str, ...] = ()) -> View:
-        """All that the persona's prompt is made of, at this moment."""
+    def view(
+        self,
+        persona: Persona,
+        *,
+        newest: Entry | None = None,
+        recalled: tuple[str, ...] = (),
+        heard: tuple[Rows | str, ...] = (),
+    ) -> View:
+        """All that the persona's prompt is made of, at this moment; `heard`: how `newest` came by ear."""
         return View(
             persona=persona,
             recipe=self.room.recipe,
@@ -147,6 +154,7 @@ class RoomState:
             wall_s=self._clock.wall_s(),
             utc_offset_s=self._clock.utc_offset_s(),
             newest=newest,
+            heard=heard,
         )
 
     async def recall(self, persona: Persona, words: str) -> tuple[str, ...]:

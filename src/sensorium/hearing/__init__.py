@@ -1,1 +1,1 @@
-"""From sound to words: voice activity, the streaming encoder, and the speech-to-text bridges."""
+"""From sound to words and embeddings: voice activity, the streaming encoder, the speech-to-text bridges."""

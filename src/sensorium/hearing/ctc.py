@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,10 @@ _BLANK = 0
 
 
 class GreedyDecoder:
-    """One utterance: `feed` as frames come, read `words`, `reset` before the next."""
+    """One utterance: `feed` as frames come, read `words` and `log_probs`, `reset` before the next.
+
+    `log_probs` has one value for each word: the log-probability that its best frame gave it, at most 0.
+    """
 
     def __init__(self, vocabulary: tuple[str, ...]) -> None:
         self._vocabulary = vocabulary
@@ -18,10 +23,22 @@ class GreedyDecoder:
     def reset(self) -> None:
         self._last = _BLANK
         self.words: list[str] = []
+        self.log_probs: list[float] = []
 
-    def feed(self, logits: NDArray[np.float32]) -> None:
-        """`logits` (frames, 1 + vocabulary), blank first. A word in neighbouring frames counts once."""
-        for best in logits.argmax(axis=1).tolist():
-            if best not in (_BLANK, self._last):
-                self.words.append(self._vocabulary[best - 1])
+    def feed(self, logits: NDArray[np.float32]) -> list[int]:
+        """`logits` (frames, 1 + vocabulary), blank first. A word in neighbouring frames counts once.
+
+        The numbers of those frames, from 0, in which a word begins.
+        """
+        begins = []
+        for i, (frame, best) in enumerate(zip(logits, logits.argmax(axis=1).tolist(), strict=True)):
+            if best != _BLANK:
+                log_prob = -math.log(max(1.0, float(np.exp(frame - frame[best]).sum())))
+                if best != self._last:
+                    begins.append(i)
+                    self.words.append(self._vocabulary[best - 1])
+                    self.log_probs.append(log_prob)
+                else:
+                    self.log_probs[-1] = max(self.log_probs[-1], log_prob)
             self._last = best
+        return begins

@@ -36,6 +36,7 @@ class EarModel:
         self._session = session
         self._state_shapes = {i.name: tuple(i.shape) for i in session.get_inputs() if i.name != "pcm"}
         self._outputs = [o.name for o in session.get_outputs()]
+        self.state_width = next(int(o.shape[2]) for o in session.get_outputs() if o.name == "frames")
 
     @classmethod
     def load(cls, path: Path) -> EarModel:
@@ -96,4 +97,6 @@ def _check_shapes(path: Path, session: Any, *, num_words: int) -> None:
     frames_type, frames_shape = outputs.pop("frames", ("", ()))
     if frames_type != "tensor(float)" or frames_shape[:2] != (1, FRAMES_PER_CHUNK) or len(frames_shape) != 3:
         raise BundleError(f"{path}: the ear must give {FRAMES_PER_CHUNK} frames a chunk")
+    if not isinstance(frames_shape[2], int):
+        raise BundleError(f"{path}: the ear's frames have no fixed size")
     onnx_file.check_state(path, inputs, outputs)

@@ -12,8 +12,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sensorium.hearing.bridge import SpeechToText, check_pcm
 from sensorium.hearing.encoder import SAMPLE_RATE_HZ
+from sensorium.hearing.engine import Engine, Hypothesis, check_pcm
 from sensorium.hearing.vad import WINDOW_SAMPLES
 from sensorium.metrics import Counters
 
@@ -30,11 +30,19 @@ class SpeechStarted(NamedTuple):
     at_sample: int
 
 
+class Rows(NamedTuple):
+    """Embeddings of the next words of the utterance, float32 (n, width), n >= 1; `first_row` came before."""
+
+    first_row: int
+    rows: NDArray[np.float32]
+
+
 class Words(NamedTuple):
     """All words of the utterance so far. `until_sample`: the last speech that they can come from."""
 
     text: str
     until_sample: int
+    confidence: float
 
 
 class SpeechPaused(NamedTuple):
@@ -49,7 +57,7 @@ class SpeechResumed(NamedTuple):
     at_sample: int
 
 
-Event = SpeechStarted | Words | SpeechPaused | SpeechResumed
+Event = SpeechStarted | Rows | Words | SpeechPaused | SpeechResumed
 
 
 class Limits(NamedTuple):
@@ -73,9 +81,9 @@ class Listener:
     """Feed sound in any pieces, get events in the order in which they happened."""
 
     def __init__(
-        self, stt: SpeechToText, vad: VoiceActivity, counters: Counters, limits: Limits | None = None
+        self, engine: Engine, vad: VoiceActivity, counters: Counters, limits: Limits | None = None
     ) -> None:
-        self._stt = stt
+        self._engine = engine
         self._vad = vad
         self._counters = counters
         self._limits = limits or Limits()
@@ -87,7 +95,8 @@ class Listener:
         self._silent = self._limits.last_pause  # windows since the last speech; 0 while speaking
         self._utterance_windows = 0
         self._speech_end = 0
-        self._text = ""
+        self._text, self._confidence = "", 0.0
+        self._num_rows = 0
 
     def feed(self, pcm: NDArray[np.float32]) -> list[Event]:
         """`pcm` float32 (n,), 16 kHz, any n. Raises BadInput for another shape or type."""
@@ -143,27 +152,34 @@ class Listener:
         return events + self._hear(sound)
 
     def _begin(self, at_sample: int) -> list[Event]:
-        self._counters.add("bridge_calls_total", kind="stt")
-        self._stt.reset()
+        if self._engine.is_bridge:
+            self._counters.add("bridge_calls_total", kind="stt")
+        self._engine.reset()
         self._open, self._silent, self._rising, self._utterance_windows = True, 0, 0, 0
         self._speech_end = self._position
-        self._text = ""
+        self._text, self._confidence = "", 0.0
+        self._num_rows = 0
         return [SpeechStarted(at_sample)]
 
     def _hear(self, sound: NDArray[np.float32]) -> list[Event]:
-        return self._words(self._stt.feed(sound))
+        return self._report(self._engine.feed(sound))
 
     def _finish(self) -> list[Event]:
-        events = self._words(self._stt.finish())
-        self._stt.reset()
+        events = self._report(self._engine.finish())
+        self._engine.reset()
         self._open = False
         return events
 
-    def _words(self, text: str) -> list[Event]:
-        if text == self._text:
-            return []
-        self._text = text
-        return [Words(text, self._speech_end)]
+    def _report(self, heard: Hypothesis) -> list[Event]:
+        """Rows first, so that who reads the last words has them all."""
+        events: list[Event] = []
+        if len(heard.rows):
+            events.append(Rows(self._num_rows, heard.rows))
+            self._num_rows += len(heard.rows)
+        if heard.text != self._text or (heard.text and heard.confidence != self._confidence):
+            self._text, self._confidence = heard.text, heard.confidence
+            events.append(Words(heard.text, self._speech_end, heard.confidence))
+        return events
 
     def _paused(self) -> list[Event]:
         if not self._limits.pause <= self._silent < self._limits.last_pause:

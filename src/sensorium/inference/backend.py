@@ -14,6 +14,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sensorium.errors import WorkerFailed
+from sensorium.inference.rows import check_rows
 from sensorium.request import AdapterUse, Sampling
 
 
@@ -21,8 +23,8 @@ class ModelInfo(NamedTuple):
     """Facts of a loaded model.
 
     `max_sequences` counts every sequence id that may hold tokens at once; `context_cells` is the KV memory
-    that all of them share. `fingerprint` names model and KV type in prefix keys. A `decode` takes at most
-    `max_batch_tokens`.
+    that all of them share. `fingerprint` names model and KV type in prefix keys. `embedding_width` is that of
+    an embedding row. A `decode` takes at most `max_batch_tokens`.
     """
 
     name: str
@@ -33,6 +35,7 @@ class ModelInfo(NamedTuple):
     train_context_tokens: int
     end_tokens: frozenset[int]
     recurrent: bool
+    embedding_width: int
     max_batch_tokens: int = 512
 
 
@@ -45,12 +48,37 @@ class AdapterFacts(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Tokens to append to one sequence at `position`. Only the last token's logits are kept, if asked."""
+    """Tokens to append to one sequence at `position`, or in their place `embeddings`: float32 (n, width), one
+    row for a token. Only the logits of the last one are kept, if asked."""
 
     sequence: int
     position: int
     tokens: Sequence[int]
     wants_logits: bool
+    embeddings: NDArray[np.float32] | None = None
+
+    @property
+    def num_tokens(self) -> int:
+        """Rows count as tokens: each takes a cell."""
+        return len(self.tokens) if self.embeddings is None else len(self.embeddings)
+
+
+def hold_embeddings(spans: Sequence[Span], width: int) -> bool:
+    """Do these spans of one batch hold embedding rows, and not tokens? For backends, before they compute.
+
+    Raises WorkerFailed when they hold both or one holds nothing, BadInput when rows are not `width` finite
+    float32 numbers each.
+    """
+    if len({span.embeddings is None for span in spans}) > 1 or any(
+        span.embeddings is not None and len(span.tokens) for span in spans
+    ):
+        raise WorkerFailed("a batch holds tokens or embedding rows, never both")
+    for span in spans:
+        if span.embeddings is not None:
+            check_rows(span.embeddings, width)
+        if not span.num_tokens:
+            raise WorkerFailed(f"nothing to compute for sequence {span.sequence}")
+    return spans[0].embeddings is not None
 
 
 class Sampler(Protocol):
@@ -79,8 +107,9 @@ class Backend(Protocol):
         ...
 
     def decode(self, spans: Sequence[Span], adapters: Sequence[AdapterUse]) -> None:
-        """Computes all spans in one batch under one adapter set. Raises ContextFull without side effects
-        when cells run out, WorkerFailed when the library reports anything else."""
+        """Computes all spans in one batch under one adapter set; they hold tokens or embedding rows, never
+        both. Raises ContextFull without side effects when cells run out, BadInput before anything is computed
+        for rows that cannot be used, WorkerFailed when the library reports anything else."""
         ...
 
     def sample(self, sequence: int, sampler: Sampler) -> int:

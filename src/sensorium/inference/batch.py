@@ -20,9 +20,14 @@ def decode_slice(job: Job) -> Slice:
 
 
 def prefill_slice(job: Job, num_tokens: int) -> Slice:
-    """The next `num_tokens` of the prompt; logits only where a reply begins."""
+    """The next `num_tokens` of the prompt, all tokens or all rows; logits only where a reply begins."""
     assert job.sequence is not None
-    end = job.num_computed + num_tokens
-    tokens = job.prompt.ids[job.num_computed : end]
+    begin, end = job.num_computed, job.num_computed + num_tokens
     wants_logits = not job.settles and end == job.num_prompt
-    return Slice(job, num_tokens, Span(job.sequence, job.num_computed, tokens, wants_logits))
+    row = job.prompt.row_at(begin)
+    if row is None:
+        span = Span(job.sequence, begin, job.prompt.ids[begin:end], wants_logits)
+    else:
+        assert job.request.rows is not None
+        span = Span(job.sequence, begin, (), wants_logits, job.request.rows[row : row + num_tokens])
+    return Slice(job, num_tokens, span)

@@ -1,8 +1,8 @@
 """A backend of pure arithmetic that keeps every rule of the real one.
 
-Its "logits" depend on every token of the sequence, on every position and on the adapters under which each
-token was computed, so wrong reuse shows as a different reply. For tests and for trying the house without a
-model. Each byte of text is one token.
+Its "logits" depend on every byte of every token's embedding row, on every position and on the adapters under
+which each row was computed, so wrong reuse shows as a different reply. For tests and for trying the house
+without a model. Each byte of text is one token.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from sensorium.errors import AdapterError, BadInput, BundleError, ContextFull, WorkerFailed
 from sensorium.inference import sampling as chains
-from sensorium.inference.backend import AdapterFacts, ModelInfo, Sampler, Span
+from sensorium.inference.backend import AdapterFacts, ModelInfo, Sampler, Span, hold_embeddings
 from sensorium.request import AdapterUse, Sampling, adapter_key
 
 NUM_SPECIALS = 64
 VOCAB_SIZE = NUM_SPECIALS + 256
 END = 1
+EMBEDDINGS = np.random.default_rng(0).standard_normal((VOCAB_SIZE, 8)).astype(np.float32)
 
 
 class FakeSampler:
@@ -53,8 +54,18 @@ class FakeBackend:
     ) -> None:
         if len(specials) > NUM_SPECIALS:
             raise BundleError(f"the fake has room for {NUM_SPECIALS} special tokens")
-        self.info = ModelInfo("fake", "fake", VOCAB_SIZE, cells, sequences, 1 << 20, frozenset({END}), False,
-                              max_batch_tokens)  # fmt: skip
+        self.info = ModelInfo(
+            name="fake",
+            fingerprint="fake",
+            vocab_size=VOCAB_SIZE,
+            context_cells=cells,
+            max_sequences=sequences,
+            train_context_tokens=1 << 20,
+            end_tokens=frozenset({END}),
+            recurrent=False,
+            embedding_width=EMBEDDINGS.shape[1],
+            max_batch_tokens=max_batch_tokens,
+        )
         self._specials = {text: i for i, text in enumerate(specials)}
         self._names = {i: text for text, i in self._specials.items()}
         # One (digest, cell) per token; a cell is shared when a fork shares it.
@@ -78,9 +89,10 @@ class FakeBackend:
         return bytes([token - NUM_SPECIALS]), False
 
     def decode(self, spans: Sequence[Span], adapters: Sequence[AdapterUse]) -> None:
-        num_tokens = sum(len(s.tokens) for s in spans)
+        num_tokens = sum(s.num_tokens for s in spans)
         if not 0 < num_tokens <= self.info.max_batch_tokens:
             raise WorkerFailed(f"a batch of {num_tokens} tokens")
+        hold_embeddings(spans, self.info.embedding_width)
         for span in spans:
             self._check(span)
         if self.num_cells_used + num_tokens > self.info.context_cells:
@@ -165,8 +177,9 @@ class FakeBackend:
     def _append(self, span: Span, adapters: bytes) -> None:
         tokens = self._sequences.setdefault(span.sequence, [])
         digest = tokens[-1][0] if tokens else b""
-        for token in span.tokens:
-            state = digest + f"{len(tokens)}:{token}".encode() + adapters
+        rows = EMBEDDINGS[list(span.tokens)] if span.embeddings is None else span.embeddings
+        for row in rows:
+            state = digest + f"{len(tokens)}:".encode() + row.tobytes() + adapters
             digest = hashlib.blake2b(state, digest_size=8).digest()
             tokens.append((digest, self._next_cell))
             self._next_cell += 1

@@ -6,10 +6,15 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
-from sensorium.errors import SensoriumError
+import numpy as np
+from numpy.typing import NDArray
+
+from sensorium.errors import BadInput, SensoriumError
 from sensorium.inference.activation import Activation, AdapterSet
 from sensorium.inference.backend import Sampler
 from sensorium.inference.prefix_cache import AdapterKey, Parked
+from sensorium.inference.rows import check_rows
+from sensorium.inference.speaking import Speaking
 from sensorium.inference.tokenizer import TextJoiner, TokenizedPrompt
 from sensorium.request import AdapterUse, Sampling, Usage
 
@@ -26,7 +31,9 @@ class Urgency(IntEnum):
 class Request(NamedTuple):
     """`max_tokens` 0 only puts the prompt in place (settling); such a request answers with `Settled`.
 
-    `turn_id` is unique among the requests under way; of settling ones the sign is negative.
+    `turn_id` is unique among the requests under way; of settling ones the sign is negative. `rows` are the
+    embedding rows of the prompt, float32 (prompt.num_rows, embedding_width), None without any.
+    `speech_tokens` above 0 asks for speech behind the text, of at most so many tokens.
     """
 
     turn_id: int
@@ -36,6 +43,26 @@ class Request(NamedTuple):
     sampling: Sampling = Sampling()
     adapters: tuple[AdapterUse, ...] = ()
     urgency: Urgency = Urgency.SPEAKING
+    rows: NDArray[np.float32] | None = None
+    speech_tokens: int = 0
+
+    @property
+    def max_reply(self) -> int:
+        """Most tokens behind the prompt: the text's, and for speech its own and two between."""
+        return self.max_tokens + (self.speech_tokens + 2 if self.speech_tokens else 0)
+
+    def check_senses(self, width: int, *, speaks: bool) -> None:
+        """Raises BadInput when `rows` are not those of the prompt, for a mind of this `width`, or when speech
+        is asked of a mind that has none."""
+        num_rows = 0 if self.rows is None else len(self.rows)
+        if num_rows != self.prompt.num_rows:
+            raise BadInput(f"{num_rows} embedding rows for a prompt with {self.prompt.num_rows}")
+        if self.rows is not None:
+            check_rows(self.rows, width)
+        if self.speech_tokens < 0:
+            raise BadInput(f"speech of {self.speech_tokens} tokens", remedy="0 for none")
+        if self.speech_tokens and not speaks:
+            raise BadInput("this mind writes and does not speak", remedy="use a speech bridge")
 
 
 class Began(NamedTuple):
@@ -52,6 +79,14 @@ class Said(NamedTuple):
     turn_id: int
     text: str
     special: bool
+
+
+class Spoke(NamedTuple):
+    """The next frame of sound, one code of each group; it belongs to word number `word` of the reply."""
+
+    turn_id: int
+    word: int
+    codes: tuple[int, ...]
 
 
 class Finished(NamedTuple):
@@ -76,7 +111,7 @@ class Failed(NamedTuple):
     error: SensoriumError
 
 
-Event = Began | Said | Finished | Settled | Failed
+Event = Began | Said | Spoke | Finished | Settled | Failed
 
 
 @dataclass(slots=True, eq=False)
@@ -84,6 +119,7 @@ class Job:
     """One request on its way. `sequence` is None until it is admitted.
 
     `num_computed` tokens of prompt and reply are in memory; `pending` is drawn and not yet decoded.
+    `num_drawn` counts the text's tokens, `text` holds them with their bytes, without control tokens.
     """
 
     request: Request
@@ -100,10 +136,13 @@ class Job:
     num_adapted: int = 0
     num_drawn: int = 0
     pending: int | None = None
+    text: list[tuple[int, bytes]] = field(default_factory=list)
+    speaking: Speaking | None = None
     joiner: TextJoiner = field(default_factory=TextJoiner)
     holds_adapters: bool = False
     admitted_s: float = 0.0
     first_token_s: float = 0.0
+    first_code_s: float = 0.0
 
     @property
     def turn_id(self) -> int:
@@ -128,6 +167,11 @@ class Job:
         return self.activation.at(self.num_computed)
 
     @property
+    def reads_rows(self) -> bool:
+        """Is what it computes next embedding rows, and not tokens?"""
+        return self.pending is None and self.prompt.row_at(self.num_computed) is not None
+
+    @property
     def held_adapters(self) -> tuple[AdapterUse, ...]:
         """All that it may come to use."""
         return self.activation.before.uses if self.settles else self.activation.after.uses
@@ -145,12 +189,13 @@ class Job:
         """The most it may still decode; the last token drawn is never decoded."""
         if self.settles:
             return self.num_prompt_left
-        return self.num_prompt + self.request.max_tokens - 1 - self.num_computed
+        return self.num_prompt + self.request.max_reply - 1 - self.num_computed
 
     def next_stop(self) -> int:
         """How far a chunk may go: to the next tier end, where a prefix is parked, to where an adapter begins
-        to act, or to the prompt's end."""
-        ends = (*self.prompt.tier_ends, self.activation.start or 0, self.num_prompt)
+        to act, to where tokens turn into rows or back, or to the prompt's end."""
+        prompt = self.prompt
+        ends = (*prompt.tier_ends, *prompt.kind_ends, self.activation.start or 0, self.num_prompt)
         return min(end for end in ends if end > self.num_computed)
 
     def usage(self) -> Usage:
@@ -160,15 +205,19 @@ class Job:
             processed_tokens=self.num_processed,
             settled_tokens=min(self.num_settled, self.num_cached),
             reply_tokens=self.num_drawn,
+            speech_tokens=self.speaking.num_tokens if self.speaking else 0,
             adapted_tokens=self.num_adapted,
         )
 
     def stages(self, now_s: float) -> tuple[tuple[str, float, float], ...]:
-        """Waiting, prefill (its end is the first token) and the rest of the reply."""
+        """Waiting, prefill (its end is the first token) and the rest of the reply; inside that, from the
+        first code on, speech."""
         admitted_s = self.admitted_s or now_s
         first_s = self.first_token_s or now_s
+        speech = (("llm.speech", self.first_code_s, now_s),) if self.first_code_s else ()
         return (
             ("llm.wait", self.submitted_s, admitted_s),
             ("llm.prefill", admitted_s, first_s),
             ("llm.reply", first_s, now_s),
+            *speech,
         )

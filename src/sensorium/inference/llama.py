@@ -30,7 +30,7 @@ import llama_cpp.llama_cpp as lib
 from sensorium.bundles import gguf_adapter, gguf_file
 from sensorium.errors import AdapterError, BadInput, BundleError, ContextFull, WorkerFailed
 from sensorium.inference import sampling
-from sensorium.inference.backend import AdapterFacts, ModelInfo, Sampler, Span
+from sensorium.inference.backend import AdapterFacts, ModelInfo, Sampler, Span, hold_embeddings
 from sensorium.request import AdapterUse, Sampling, adapter_key
 
 KV_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
@@ -108,40 +108,50 @@ class LlamaSampler:
 
 
 class _Batch:
-    """One llama_batch over numpy memory, filled without a loop over tokens."""
+    """A llama_batch of tokens and one of embedding rows, which llama.cpp never takes together, over the same
+    numpy memory; filled without a loop over tokens."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, width: int) -> None:
+        self.embeddings = np.zeros((size, width), np.float32)
         self.tokens = np.zeros(size, np.int32)
         self.positions = np.zeros(size, np.int32)
         self.sequences = np.zeros(size, np.int32)
         self.wants = np.zeros(size, np.int8)
         self._counts = np.ones(size, np.int32)
         self._rows = self.sequences.ctypes.data + 4 * np.arange(size, dtype=np.uint64)
-        self.struct = lib.llama_batch(
+        self.of_tokens = self._struct(self.tokens.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)), None)
+        self.of_rows = self._struct(None, self.embeddings.ctypes.data_as(ctypes.POINTER(ctypes.c_float)))
+
+    def _struct(self, tokens: Any, embeddings: Any) -> Any:
+        return lib.llama_batch(
             0,
-            self.tokens.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
-            None,
+            tokens,
+            embeddings,
             self.positions.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
             self._counts.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
             self._rows.ctypes.data_as(ctypes.POINTER(ctypes.POINTER(ctypes.c_int32))),
             self.wants.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
         )
 
-    def fill(self, spans: Sequence[Span]) -> dict[int, int]:
-        """Returns the row of each sequence that wants logits."""
+    def fill(self, spans: Sequence[Span]) -> tuple[Any, dict[int, int]]:
+        """The struct to decode, and the output row of each sequence that wants logits."""
         start, rows = 0, {}
         for span in spans:
-            end = start + len(span.tokens)
-            self.tokens[start:end] = span.tokens
-            self.positions[start:end] = np.arange(span.position, span.position + len(span.tokens))
+            end = start + span.num_tokens
+            if span.embeddings is None:
+                self.tokens[start:end] = span.tokens
+            else:
+                self.embeddings[start:end] = span.embeddings
+            self.positions[start:end] = np.arange(span.position, span.position + span.num_tokens)
             self.sequences[start:end] = span.sequence
             self.wants[start:end] = 0
             if span.wants_logits:
                 self.wants[end - 1] = 1
                 rows[span.sequence] = end - 1
             start = end
-        self.struct.n_tokens = start
-        return rows
+        struct = self.of_tokens if spans[0].embeddings is None else self.of_rows
+        struct.n_tokens = start
+        return struct, rows
 
 
 class LlamaBackend:
@@ -164,8 +174,8 @@ class LlamaBackend:
         self._vocab = lib.llama_model_get_vocab(self._model)
         self._context = _make_context(self._model, config)
         self._memory = lib.llama_get_memory(self._context)
-        self._batch = _Batch(config.batch_tokens)
         self.info = self._describe(path, config)
+        self._batch = _Batch(config.batch_tokens, self.info.embedding_width)
         self.piece = lru_cache(maxsize=65536)(self._piece)
 
     def tokenize(self, text: str) -> list[int]:
@@ -178,17 +188,18 @@ class LlamaBackend:
         return tokens[0]
 
     def decode(self, spans: Sequence[Span], adapters: Sequence[AdapterUse]) -> None:
-        num_tokens = sum(len(s.tokens) for s in spans)
+        num_tokens = sum(s.num_tokens for s in spans)
         if not 0 < num_tokens <= self.info.max_batch_tokens:
             raise WorkerFailed(f"a batch of {num_tokens} tokens; at most {self.info.max_batch_tokens}")
+        of_rows = hold_embeddings(spans, self.info.embedding_width)
         for span in spans:
             self._check_span(span)
-        rows = self._batch.fill(spans)
+        struct, rows = self._batch.fill(spans)
         used = self._batch.tokens[:num_tokens]
-        if used.min() < 0 or used.max() >= self.info.vocab_size:
+        if not of_rows and (used.min() < 0 or used.max() >= self.info.vocab_size):
             raise WorkerFailed("a token outside the vocabulary")
         self._activate(adapters)
-        result = lib.llama_decode(self._context, self._batch.struct)
+        result = lib.llama_decode(self._context, struct)
         if result == _NO_SLOT:
             raise ContextFull("no KV cells are left")
         self._rows = {}
@@ -196,7 +207,7 @@ class LlamaBackend:
             raise WorkerFailed(f"llama_decode returned {result}: {_log.reason()}")
         self._rows = rows
         for span in spans:
-            self._lengths[span.sequence] = span.position + len(span.tokens)
+            self._lengths[span.sequence] = span.position + span.num_tokens
 
     def sample(self, sequence: int, sampler: Sampler) -> int:
         assert isinstance(sampler, LlamaSampler)
@@ -292,6 +303,7 @@ class LlamaBackend:
             train_context_tokens=int(lib.llama_model_n_ctx_train(self._model)),
             end_tokens=frozenset(t for t in range(vocab_size) if lib.llama_vocab_is_eog(self._vocab, t)),
             recurrent=bool(recurrent),
+            embedding_width=int(lib.llama_model_n_embd_inp(self._model)),
             max_batch_tokens=config.batch_tokens,
         )
 
@@ -319,8 +331,8 @@ class LlamaBackend:
             size = -count
 
     def _check_span(self, span: Span) -> None:
-        if not 0 <= span.sequence < self.info.max_sequences or not span.tokens:
-            raise WorkerFailed(f"{len(span.tokens)} tokens for sequence {span.sequence}")
+        if not 0 <= span.sequence < self.info.max_sequences:
+            raise WorkerFailed(f"sequence {span.sequence}")
         if span.position != self._lengths.get(span.sequence, 0):
             raise WorkerFailed(f"position {span.position} does not continue sequence {span.sequence}")
 

@@ -17,11 +17,13 @@ Events = Generator[Event, None, None]
 
 class Mind(Protocol):
     def generate(self, request: Request) -> Events:
-        """For a turn one `Began`, any number of `Said`, one `Finished`; for a settling request one `Settled`.
+        """For a turn one `Began`, any number of `Said`, then of `Spoke` where speech was asked for, one
+        `Finished`; for a settling request one `Settled`.
 
         Closing the generator cancels the request; what was prefilled may stay in memory. Raises ContextFull
-        when prompt and reply do not fit, BadInput for an empty prompt or a grammar that does not parse,
-        NotFound for an adapter that is not loaded, WorkerFailed or WorkerDied when the engine is gone.
+        when prompt and reply do not fit, BadInput for an empty prompt, a grammar that does not parse, rows
+        that are not the prompt's, or speech of a mind that only writes, NotFound for an adapter that is not
+        loaded, WorkerFailed or WorkerDied when the engine is gone.
         """
         ...
 

@@ -186,6 +186,8 @@ class RemoteMind:
 
     def _body(self, request: Request) -> dict[str, Any]:
         check(request.sampling)
+        if request.prompt.row_runs or request.rows is not None or request.speech_tokens:
+            raise BadInput("a mind behind HTTP reads and writes text only", remedy="use the bridges")
         prompt = list(request.prompt.ids)
         if not prompt:
             raise BadInput("the prompt is empty")

@@ -1,8 +1,9 @@
 """Decides what the backend computes next: schedule -> run -> postprocess, one batch per `step`.
 
 Pure decisions over a `Backend` with the clock passed in; one thread calls it. Decode comes first, then
-prefill of the most urgent class; a batch is bounded in time; one adapter set per batch. Features are objects
-that it asks (`PrefixCache`, `Adapters`, `Pace`). Knows nothing of sockets, threads and text.
+prefill of the most urgent class; a batch is bounded in time; one adapter set per batch, and tokens or
+embedding rows. Features are objects that it asks (`PrefixCache`, `Adapters`, `Pace`, `Drawing`). Knows
+nothing of sockets, threads and text.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from sensorium.inference.adapters import Adapters
 from sensorium.inference.admission import Admission
 from sensorium.inference.backend import Backend
 from sensorium.inference.batch import Slice, decode_slice, prefill_slice
-from sensorium.inference.jobs import Began, Event, Failed, Finished, Job, Request, Said, Settled, Urgency
+from sensorium.inference.drawing import Drawing
+from sensorium.inference.jobs import Event, Failed, Finished, Job, Request, Settled, Urgency
 from sensorium.inference.pace import TILE_TOKENS, Pace
 from sensorium.inference.prefix_cache import AdapterKey, PrefixCache
 from sensorium.inference.sequence import Sequences
+from sensorium.inference.speaking import SpeechTokens
+from sensorium.inference.tokenizer import ROW
 from sensorium.metrics import Window
 
 
@@ -27,8 +31,8 @@ class Limits(NamedTuple):
     """`context_tokens` bounds prompt and reply of one turn.
 
     `batch_ms` is how long a batch may take that delays somebody's next token, and the aim for one that could
-    delay a turn to come; `urgent_ms` when it holds only what somebody waits for. A group of adapters waits at
-    most `max_skips` batches.
+    delay a turn to come; `urgent_ms` when it holds only what somebody waits for. A group waits at most
+    `max_skips` batches.
     """
 
     context_tokens: int
@@ -38,20 +42,34 @@ class Limits(NamedTuple):
     max_skips: int = 4
 
 
+# Jobs that may share a batch: one set of adapters, and embedding rows or tokens.
+Group = tuple[AdapterKey, bool]
+
+
 class Scheduler:
-    def __init__(self, backend: Backend, adapters: Adapters, clock: Clock, limits: Limits) -> None:
+    """`speech` None: no reply is spoken."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        adapters: Adapters,
+        clock: Clock,
+        limits: Limits,
+        speech: SpeechTokens | None = None,
+    ) -> None:
         self._backend = backend
         self._clock = clock
         self._limits = limits
         self._waiting: list[Job] = []
         self._active: list[Job] = []
         self._events: list[Event] = []
-        self._skipped: Counter[AdapterKey] = Counter()
+        self._skipped: Counter[Group] = Counter()
         self._settled: Counter[str] = Counter()
         self.adapters = adapters
         self.sequences = Sequences(backend)
         self.prefix_cache = PrefixCache(backend.info.fingerprint, self.sequences)
         self._admission = Admission(self.sequences, self.prefix_cache, adapters)
+        self._drawing = Drawing(backend, clock, speech)
         self.pace = Pace()
         self.totals: Counter[str] = Counter()
         self.batch_ms = Window()
@@ -68,7 +86,8 @@ class Scheduler:
             raise BadInput(f"turn {request.turn_id} is already under way")
         if not len(ids):
             raise BadInput("the prompt is empty")
-        num_tokens = len(ids) + request.max_tokens
+        request.check_senses(self._backend.info.embedding_width, speaks=self._drawing.speaks)
+        num_tokens = len(ids) + request.max_reply
         if num_tokens > min(self._limits.context_tokens, self.sequences.num_cells_total):
             raise ContextFull(
                 f"prompt and reply take {num_tokens} tokens, the context has {self._limits.context_tokens}",
@@ -80,7 +99,8 @@ class Scheduler:
             job.sampler = self._backend.sampler(request.sampling)
             if request.sampling.repeat_penalty != 1.0 and request.sampling.repeat_last_n > 0:
                 for token in ids[-request.sampling.repeat_last_n :]:
-                    job.sampler.accept(token)
+                    if token != ROW:
+                        job.sampler.accept(token)
         self._waiting.append(job)
 
     def cancel(self, turn_id: int) -> None:
@@ -141,14 +161,14 @@ class Scheduler:
         return batch
 
     def _next_group(self) -> list[Job]:
-        """The jobs of one adapter set: that with the most urgent job, or one that was skipped too often."""
-        groups: dict[AdapterKey, list[Job]] = {}
+        """The jobs of one group: that with the most urgent job, or one that was skipped too often."""
+        groups: dict[Group, list[Job]] = {}
         for job in self._active:
-            groups.setdefault(job.adapters.key, []).append(job)
+            groups.setdefault((job.adapters.key, job.reads_rows), []).append(job)
         if not groups:
             return []
 
-        def rank(key: AdapterKey) -> tuple[bool, int, int]:
+        def rank(key: Group) -> tuple[bool, int, int]:
             skipped = self._skipped[key]
             urgency = min(-1 if j.pending is not None else j.urgency for j in groups[key])
             return (skipped < self._limits.max_skips, urgency, -skipped)
@@ -163,10 +183,12 @@ class Scheduler:
             return []
         limits, at_most = self._limits, self._backend.info.max_batch_tokens - num_decodes
         jobs = [j for j in jobs if j.urgency is jobs[0].urgency]
-        urgent = not num_decodes and jobs[0].urgency is Urgency.SPEAKING
+        # Whoever decodes waits for this batch, in another group too.
+        delays = any(j.pending is not None for j in self._active)
+        urgent = not delays and jobs[0].urgency is Urgency.SPEAKING
         left = self.pace.tokens_within(
             limits.urgent_ms if urgent else limits.batch_ms,
-            limits.batch_ms if num_decodes else limits.urgent_ms,
+            limits.batch_ms if delays else limits.urgent_ms,
             limits.min_chunk_tokens,
             at_most,
         )
@@ -220,36 +242,14 @@ class Scheduler:
         for job, _, span in batch:
             if span.wants_logits:
                 try:
-                    self._draw(job)
+                    reason = self._drawing.draw(job, self._events)
                 except SensoriumError as e:
                     self._fail(job, e)
+                else:
+                    if reason:
+                        self._end(job, reason)
             elif job.settles and not job.num_prompt_left:
                 self._end(job, "end")
-
-    def _draw(self, job: Job) -> None:
-        assert job.sequence is not None and job.sampler is not None
-        if not job.first_token_s:
-            self._events.append(Began(job.turn_id, job.usage(), job.prompt.block_tokens))
-        token = self._backend.sample(job.sequence, job.sampler)
-        job.first_token_s = job.first_token_s or self._clock.now_s()
-        if token in self._backend.info.end_tokens:
-            self._end(job, "end")
-            return
-        job.num_drawn += 1
-        piece, special = self._backend.piece(token)
-        if special:
-            self._say(job, job.joiner.flush(), False)
-            self._say(job, piece.decode("utf-8", "replace"), True)
-        else:
-            self._say(job, job.joiner.feed(piece), False)
-        job.pending = token
-        job.activation.drawn(token, job.num_computed)
-        if job.num_drawn == job.request.max_tokens:
-            self._end(job, "length")
-
-    def _say(self, job: Job, text: str, special: bool) -> None:
-        if text:
-            self._events.append(Said(job.turn_id, text, special))
 
     def _end(self, job: Job, reason: str) -> None:
         persona_id = job.request.persona_id
@@ -257,7 +257,7 @@ class Scheduler:
             self._settled[persona_id] += job.num_processed
             self._events.append(Settled(job.turn_id, persona_id, job.num_processed))
         else:
-            self._say(job, job.joiner.flush(), False)
+            self._drawing.flush(job, self._events)
             stages = job.stages(self._clock.now_s())
             self._events.append(Finished(job.turn_id, reason, job.usage(), stages))
             self.totals.update(
@@ -265,6 +265,8 @@ class Scheduler:
                 prompt_tokens=job.num_prompt,
                 cached_tokens=job.num_cached,
                 reply_tokens=job.num_drawn,
+                speech_tokens=job.speaking.num_tokens if job.speaking else 0,
+                speech_strays=job.speaking.num_strays if job.speaking else 0,
                 adapted_tokens=job.num_adapted,
             )
         self._forget(job)

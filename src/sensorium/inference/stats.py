@@ -11,10 +11,11 @@ from sensorium.inference.scheduler import Scheduler
 def values(scheduler: Scheduler, backend: Backend) -> dict[str, Any]:
     """Memory in bytes by kind, KV cells, parked prefixes by kind, tokens since the start, milliseconds.
 
-    `hit_rate` is the share of all prompt tokens that were in memory when their turn began.
+    `hit_rate` is the share of all prompt tokens that were in memory when their turn began; `speech_strays`
+    were drawn in speech and could be no part of it.
     """
     totals = scheduler.totals
-    kinds = ("prompt", "cached", "processed", "settled", "reply", "adapted")
+    kinds = ("prompt", "cached", "processed", "settled", "reply", "speech", "adapted")
     return {
         "model": backend.info.name,
         "memory_bytes": backend.memory_bytes(),
@@ -24,6 +25,7 @@ def values(scheduler: Scheduler, backend: Backend) -> dict[str, Any]:
         "evictions": scheduler.prefix_cache.counts["evictions"],
         "turns": totals["turns"],
         "tokens": {kind: totals[f"{kind}_tokens"] for kind in kinds},
+        "speech_strays": totals["speech_strays"],
         "hit_rate": totals["cached_tokens"] / max(1, totals["prompt_tokens"]),
         "batch_ms": scheduler.batch_ms.summary(),
         "decode_ms": scheduler.decode_ms.summary(),

@@ -1,7 +1,8 @@
 """Prompts as tokens with the places where a prefix may be kept, and tokens as text.
 
 Each part is tokenized alone, so no token ever straddles two parts and what comes later cannot change the
-tokens of what came before. Knows nothing of KV memory.
+tokens of what came before. Embedding rows take the place of tokens; they are not here. Knows nothing of KV
+memory.
 """
 
 from __future__ import annotations
@@ -13,9 +14,13 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from sensorium.errors import BadInput
 from sensorium.request import Part, Prompt, Scope, Tier
 
 MAX_REMEMBERED_PARTS = 8192
+MAX_ROWS = 1 << 16
+# Stands in `ids` where a row stands; no token has it.
+ROW = -1
 
 
 class Vocabulary(Protocol):
@@ -33,11 +38,23 @@ class Mark(NamedTuple):
     digest: bytes
 
 
+class RowRun(NamedTuple):
+    """Embedding rows one after the other: `num_rows` from position `start` of the prompt on."""
+
+    start: int
+    num_rows: int
+
+    @property
+    def end(self) -> int:
+        return self.start + self.num_rows
+
+
 class TokenizedPrompt(NamedTuple):
     """`ids` of the whole prompt and a mark at the end of every stable block, shortest first.
 
     `shared`, `persona` and `history` are the tier ends in tokens: shared invariant, persona invariant, and
     all that is stable. Equal ends mean that a tier is empty. `block_tokens` counts each block of the prompt.
+    Where embedding rows stand (`row_runs`, behind all that is stable) the id is `ROW`.
     """
 
     ids: Sequence[int]
@@ -46,10 +63,29 @@ class TokenizedPrompt(NamedTuple):
     persona: int
     history: int
     block_tokens: tuple[int, ...] = ()
+    row_runs: tuple[RowRun, ...] = ()
 
     @property
     def tier_ends(self) -> tuple[int, ...]:
         return tuple(sorted({self.shared, self.persona, self.history} - {0}))
+
+    @property
+    def num_rows(self) -> int:
+        return sum(run.num_rows for run in self.row_runs)
+
+    @property
+    def kind_ends(self) -> tuple[int, ...]:
+        """Where tokens turn into rows, or rows into tokens."""
+        return tuple(end for run in self.row_runs for end in (run.start, run.end))
+
+    def row_at(self, position: int) -> int | None:
+        """Which of the prompt's rows stands at `position`, from 0; None where a token does."""
+        num_before = 0
+        for run in self.row_runs:
+            if run.start <= position < run.end:
+                return num_before + position - run.start
+            num_before += run.num_rows
+        return None
 
 
 class Tokenizer:
@@ -65,16 +101,22 @@ class Tokenizer:
         self._parts: OrderedDict[Part, array[int]] = OrderedDict()
 
     def prompt(self, prompt: Prompt) -> TokenizedPrompt:
-        """Raises BundleError when a special part is not in the vocabulary."""
+        """Raises BundleError when a special part is not in the vocabulary, BadInput for rows in a stable tier
+        and for rows that cannot be."""
         ids = array("i")
         digest = hashlib.blake2b(digest_size=16)
         marks: list[Mark] = []
         block_tokens: list[int] = []
+        runs: list[RowRun] = []
         shared = persona = 0
         for block in prompt.blocks:
             start = len(ids)
             for part in block.parts:
-                ids.extend(self._part(part))
+                if part.rows:
+                    runs.append(RowRun(len(ids), _num_rows(part, block.tier)))
+                    ids.extend([ROW] * part.rows)
+                else:
+                    ids.extend(self._part(part))
             block_tokens.append(len(ids) - start)
             if block.tier is Tier.VOLATILE:
                 continue
@@ -84,7 +126,7 @@ class Tokenizer:
                 persona = len(ids)
                 shared = len(ids) if block.scope is Scope.SHARED else shared
         history = marks[-1].num_tokens if marks else 0
-        return TokenizedPrompt(ids, tuple(marks), shared, persona, history, tuple(block_tokens))
+        return TokenizedPrompt(ids, tuple(marks), shared, persona, history, tuple(block_tokens), tuple(runs))
 
     def _part(self, part: Part) -> array[int]:
         known = self._parts.get(part)
@@ -102,6 +144,16 @@ class Tokenizer:
             return [self._vocabulary.special(part.text)]
         text = "".join(f" {word}" for word in part.text.split()) if self._word_space else part.text
         return self._vocabulary.tokenize(text)
+
+
+def _num_rows(part: Part, tier: Tier) -> int:
+    if part.special or not 0 < part.rows <= MAX_ROWS:
+        raise BadInput(f"a part of a prompt with {part.rows} embedding rows", remedy=f"1 to {MAX_ROWS}")
+    if tier is not Tier.VOLATILE:
+        raise BadInput(
+            f"embedding rows in the {tier.name} tier", remedy="what was heard is kept there in words"
+        )
+    return part.rows
 
 
 class TextJoiner:

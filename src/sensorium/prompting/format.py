@@ -29,7 +29,8 @@ class PromptFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     `text_form` "spoken" means lower-case words without punctuation, numbers as words (nano); "written"
     leaves text as it is. `prose` false leaves out free descriptions (a closed world cannot read them).
-    `silent` is the token by which the model declines to answer, or "".
+    `silent` is the token by which the model declines to answer, or "". `image` stands before the rows of a
+    picture, inside the frame of a percept.
     """
 
     special_tokens: tuple[str, ...]
@@ -46,6 +47,7 @@ class PromptFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     percept: Frame
     time: Frame
     silent: str = ""
+    image: tuple[str, ...] = ()
     text_form: str = "written"
     prose: bool = True
     rules_text: str
@@ -60,8 +62,12 @@ class PromptFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
         `text` and `name` come from outside and stay plain text, whatever they spell.
         """
+        return self.framed_parts(frame, _plain(text), name)
+
+    def framed_parts(self, frame: Frame, content: tuple[Part, ...], name: str = "") -> tuple[Part, ...]:
+        """The same round parts, which may be embedding rows."""
         named = (*_plain(name), *self.parts(frame.middle)) if frame.named else ()
-        return (*self.parts(frame.open), *named, *_plain(text), *self.parts(frame.close))
+        return (*self.parts(frame.open), *named, *content, *self.parts(frame.close))
 
     def reply_open(self) -> tuple[Part, ...]:
         """What the prompt ends with, so that the model speaks next: the opening of its own entry."""

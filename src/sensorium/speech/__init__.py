@@ -1,1 +1,1 @@
-"""From words to sound: phrases, and the text-to-speech bridge."""
+"""From words or speech codes to sound: the codec, phrases, and the text-to-speech bridge."""

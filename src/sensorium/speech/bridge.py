@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Generator
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from sensorium.errors import BadInput, NotFound
 from sensorium.persona import Voice
+from sensorium.speech.mouth import Samples
 
-Samples = npt.NDArray[np.int16]
 Chunks = Generator[Samples, None, None]
 
 MAX_PHRASE_CHARS = 4_000

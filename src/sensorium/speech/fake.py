@@ -1,4 +1,4 @@
-"""A voice made of sines: every letter is a short tone. Obeys the same contract as a real engine."""
+"""Voices without a model: a bridge whose letters are tones, and a codec whose frames are. For tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import numpy as np
 
 from sensorium.persona import Voice
 from sensorium.speech.bridge import Chunks, check_text, check_voice_name
+from sensorium.speech.codec import FRAME_SAMPLES, Codes, check_codes
+from sensorium.speech.mouth import Samples
 
 _VOICES = (
     "en",
@@ -19,6 +21,7 @@ _VOICES = (
 )
 _VARIANTS = tuple(f"{sex}{number}" for sex in "fm" for number in range(1, 9))
 _AMPLITUDE = 8_000
+_LATE_SAMPLES = FRAME_SAMPLES * 3 // 2
 
 
 class FakeTextToSpeech:
@@ -48,3 +51,21 @@ class FakeTextToSpeech:
 
     def close(self) -> None:
         self.is_closed = True
+
+
+class FakeDecoder:
+    """`CodecStream`: a frame is 640 samples of 1 + its first code, as late as those of the real one."""
+
+    def __init__(self) -> None:
+        self._waiting = np.zeros(0, np.int16)
+
+    def feed(self, codes: Codes) -> Samples:
+        sound = np.repeat(1 + check_codes(codes)[:, 0].astype(np.int16), FRAME_SAMPLES)
+        waiting = np.concatenate((self._waiting, sound))
+        num_sure = max(0, len(waiting) - _LATE_SAMPLES)
+        self._waiting = waiting[num_sure:]
+        return waiting[:num_sure]
+
+    def flush(self) -> Samples:
+        rest, self._waiting = self._waiting, self._waiting[:0]
+        return rest

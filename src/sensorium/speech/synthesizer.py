@@ -5,46 +5,58 @@ Counts time in samples of the turn. Knows nothing of sockets, engines or other t
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from contextlib import closing
-from typing import NamedTuple
 
 import numpy as np
 
+from sensorium.errors import BadInput
 from sensorium.metrics import Counters
 from sensorium.persona import Voice
-from sensorium.speech.bridge import Chunks, Samples, TextToSpeech
+from sensorium.speech.bridge import Chunks, TextToSpeech
+from sensorium.speech.mouth import FIRST_CHUNK_MS, LATER_CHUNK_MS, Events, Pcm, Phrase, Samples, WordCodes
 from sensorium.speech.phrases import PhraseSplitter, is_speakable
 
-FIRST_CHUNK_MS, LATER_CHUNK_MS = 40, 200
 SENTENCE_PAUSE_MS, COMMA_PAUSE_MS = 220, 90
 # About -56 dB of full scale; espeak-ng's own silence is exact zeros and a little dither.
 _SILENCE_LEVEL = 50
 _KEPT_LEAD_MS = 3
 
 
-class Pcm(NamedTuple):
-    """The next samples of the turn, int16 [n] mono, n >= 1."""
+class BridgedVoice:
+    """An `Engine` over text-to-speech. Every phrase is one `bridge_calls_total{kind=tts}`."""
 
-    samples: Samples
+    def __init__(self, bridge: TextToSpeech, counters: Counters) -> None:
+        self._bridge = bridge
+        self._counters = counters
 
+    @property
+    def engine(self) -> str:
+        return self._bridge.engine
 
-class Phrase(NamedTuple):
-    """All of a phrase's samples have been given: they are [start_sample, end_sample) of the turn."""
+    @property
+    def sample_rate_hz(self) -> int:
+        return self._bridge.sample_rate_hz
 
-    text: str
-    start_sample: int
-    end_sample: int
+    def warm_up(self) -> dict[str, object]:
+        for _ in self._bridge.synthesize("ready", Voice()):
+            pass
+        return {
+            "engine": self.engine,
+            "sample_rate_hz": self.sample_rate_hz,
+            "num_voices": len(self._bridge.list_voices()),
+        }
 
+    def open(self, voice: Voice) -> Synthesizer:
+        return Synthesizer(self._bridge, voice, self._counters)
 
-Events = Generator[Pcm | Phrase, None, None]
+    def close(self) -> None:
+        self._bridge.close()
 
 
 class Synthesizer:
-    """One turn's voice. Raises NotFound now when the engine does not have it.
+    """A `Mouth` that takes text. Raises NotFound now when the engine does not have the voice.
 
-    The generators of `feed` and `flush` must be used up before the next call; closing one cancels the turn.
-    An error of the engine (see `TextToSpeech.synthesize`) ends it.
+    An error of the engine (see `TextToSpeech.synthesize`) ends the turn.
     """
 
     def __init__(self, bridge: TextToSpeech, voice: Voice, counters: Counters) -> None:
@@ -58,16 +70,18 @@ class Synthesizer:
 
     @property
     def num_samples(self) -> int:
-        """Samples given so far."""
         return self._num_samples
 
-    def feed(self, text: str) -> Events:
+    def feed(self, said: str | WordCodes) -> Events:
         """More words; the events of the phrases that are complete now, each as soon as it happens."""
-        for phrase in self._splitter.feed(text):
+        if not isinstance(said, str):
+            raise BadInput(
+                "this voice speaks words, not codes", remedy="start the speech worker with the codec"
+            )
+        for phrase in self._splitter.feed(said):
             yield from self._speak(phrase, is_last=False)
 
     def flush(self) -> Events:
-        """No more words will come; the events of what is left."""
         for phrase in self._splitter.flush():
             yield from self._speak(phrase, is_last=True)
 

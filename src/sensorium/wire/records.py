@@ -71,11 +71,17 @@ class Failed(Record):
 
 
 class Generate(Record):
+    """Payload: the embedding rows of the prompt, float32 little-endian (rows, width of the mind), in order.
+
+    `speech_tokens` above 0 asks for speech behind the text, of at most so many tokens.
+    """
+
     turn_id: int
     prompt: Prompt
     sampling: Sampling
     max_tokens: int
     adapters: tuple[AdapterUse, ...] = ()
+    speech_tokens: int = 0
 
 
 class Settle(Record):
@@ -116,6 +122,17 @@ class Said(Record):
     turn_id: int
     text: str
     special: bool = False
+
+
+class Codes(Record):
+    """Whole frames of the reply's sound, as soon as they are drawn; all `Said` of the turn came before.
+
+    Payload: int16 little-endian (frames, groups), codes from 0. They sound in word number `word` of the
+    reply, from 0.
+    """
+
+    turn_id: int
+    word: int
 
 
 class Finished(Record):
@@ -173,12 +190,22 @@ class SpeechStarted(Record):
 
 
 class Words(Record):
-    """What was heard since `SpeechStarted`; replaces the previous `Words` of the same utterance."""
+    """What was heard since `SpeechStarted`; replaces the previous `Words`. `confidence`: 0 to 1, how far the
+    words can be trusted; 1.0 of engines that do not say."""
 
     stream_id: int
     text: str
     until_sample: int
     stages: tuple[StageTuple, ...] = ()
+    confidence: float = 1.0
+
+
+class Heard(Record):
+    """The utterance as the mind reads it, from native engines, before the `Words` with the same words.
+    Payload: float32 little-endian (words, width of the mind); `first_row` rows were sent before."""
+
+    stream_id: int
+    first_row: int
 
 
 class SpeechPaused(Record):
@@ -216,6 +243,13 @@ class Say(Record):
     text: str
 
 
+class SayCodes(Record):
+    """More sound of the turn, as the mind makes it. Payload as in `Codes`; words come in order."""
+
+    turn_id: int
+    word: int
+
+
 class SayEnd(Record):
     turn_id: int
 
@@ -240,6 +274,15 @@ class PhraseSpoken(Record):
     stages: tuple[StageTuple, ...] = ()
 
 
+class WordSpoken(Record):
+    """All samples of word number `word` have been sent. A word without codes has none and no record."""
+
+    turn_id: int
+    word: int
+    start_sample: int
+    end_sample: int
+
+
 class Spoken(Record):
     """All of the turn's audio has been sent (or the turn was cancelled)."""
 
@@ -248,8 +291,10 @@ class Spoken(Record):
 
 
 ToLlm = Ping | Inspect | Stop | Generate | Settle | LoadAdapter | Cancel
-FromLlm = Ready | Pong | Stats | Failed | Began | Said | Finished | Settled | AdapterLoaded
+FromLlm = Ready | Pong | Stats | Failed | Began | Said | Codes | Finished | Settled | AdapterLoaded
 ToHearing = Ping | Inspect | Stop | OpenEar | Hear | CloseEar
-FromHearing = Ready | Pong | Stats | Failed | SpeechStarted | Words | SpeechPaused | SpeechResumed | EarClosed
-ToSpeech = Ping | Inspect | Stop | Speak | Say | SayEnd | Cancel
-FromSpeech = Ready | Pong | Stats | Failed | Sound | PhraseSpoken | Spoken
+FromHearing = (
+    Ready | Pong | Stats | Failed | SpeechStarted | Words | Heard | SpeechPaused | SpeechResumed | EarClosed
+)
+ToSpeech = Ping | Inspect | Stop | Speak | Say | SayCodes | SayEnd | Cancel
+FromSpeech = Ready | Pong | Stats | Failed | Sound | PhraseSpoken | WordSpoken | Spoken

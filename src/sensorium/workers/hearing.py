@@ -1,4 +1,4 @@
-"""The hearing worker: sound of several streams in, words and pauses out.
+"""The hearing worker: sound of several streams in, words, pauses and embeddings out.
 
 Dispatch only: what is speech and what it says is decided in `hearing/`. A stream is known from `OpenEar` to
 `EarClosed` or `Failed`; what comes for it later is dropped and counted.
@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from sensorium.audio import from_int16
 from sensorium.bundles.catalogue import find
 from sensorium.clock import Clock, SystemClock
-from sensorium.errors import BadInput, SensoriumError
+from sensorium.errors import BadInput, BundleError, SensoriumError
 from sensorium.hearing import listener
-from sensorium.hearing.bridge import ENGINES, EarWords, Pocketsphinx, SpeechToText
 from sensorium.hearing.encoder import CHUNK_SAMPLES, SAMPLE_RATE_HZ, EarModel
-from sensorium.hearing.fake import FakeSpeechToText
+from sensorium.hearing.engine import Engine
 from sensorium.hearing.listener import Listener
 from sensorium.hearing.resample import Resampler
 from sensorium.hearing.vad import Vad
@@ -30,6 +29,7 @@ from sensorium.wire.records import (
     CloseEar,
     EarClosed,
     Hear,
+    Heard,
     Inspect,
     OpenEar,
     Record,
@@ -42,6 +42,7 @@ from sensorium.wire.records import (
 )
 from sensorium.workers import shell
 
+ENGINES = ("auto", "native", "ear", "pocketsphinx", "fake")
 MAX_STREAMS = 64
 
 
@@ -55,10 +56,10 @@ class HearingWorker:
     """Serves one front until it says `Stop`. Single-threaded: sound is heard in the order it came."""
 
     def __init__(
-        self, front: shell.Shell, open_stt: Callable[[], SpeechToText], counters: Counters, clock: Clock
+        self, front: shell.Shell, open_engine: Callable[[], Engine], counters: Counters, clock: Clock
     ) -> None:
         self._front = front
-        self._open_stt = open_stt
+        self._open_engine = open_engine
         self._counters = counters
         self._clock = clock
         self._ears: dict[int, _Ear] = {}
@@ -88,7 +89,7 @@ class HearingWorker:
         if len(self._ears) >= MAX_STREAMS:
             raise BadInput(f"{MAX_STREAMS} streams are open", remedy="close one first")
         resampler = Resampler(rate_hz)
-        self._ears[stream_id] = _Ear(rate_hz, resampler, Listener(self._open_stt(), Vad(), self._counters))
+        self._ears[stream_id] = _Ear(rate_hz, resampler, Listener(self._open_engine(), Vad(), self._counters))
 
     def _ear(self, stream_id: int, kind: str) -> _Ear | None:
         ear = self._ears.get(stream_id)
@@ -132,8 +133,10 @@ class HearingWorker:
             match event:
                 case listener.SpeechStarted():
                     self._front.send(SpeechStarted(stream_id, *event))
-                case listener.Words():
-                    self._front.send(Words(stream_id, *event, stages=stages))
+                case listener.Rows(first_row=first_row, rows=rows):
+                    self._front.send(Heard(stream_id, first_row), rows.astype("<f4", copy=False).tobytes())
+                case listener.Words(text=text, until_sample=until_sample, confidence=confidence):
+                    self._front.send(Words(stream_id, text, until_sample, stages, confidence))
                 case listener.SpeechPaused():
                     self._front.send(SpeechPaused(stream_id, *event))
                 case listener.SpeechResumed():
@@ -147,38 +150,57 @@ class HearingWorker:
         }
 
 
-def opener(engine: str, bundle_name: str) -> tuple[Callable[[], SpeechToText], dict[str, object]]:
-    """Makes speech-to-text for a new stream, and what the front should know of it.
+def opener(engine: str, bundle_name: str) -> tuple[Callable[[], Engine], dict[str, object]]:
+    """Makes an engine for a new stream, and what the front should know: `row_width` where it gives rows.
 
-    Raises NotFound, BundleError or MissingExtra when the engine's files or libraries are not there.
+    What the other engines need is not imported: a native turn knows no bridge. Raises NotFound, BundleError
+    or MissingExtra when the engine's files or libraries are not there.
     """
     if engine == "fake":
+        from sensorium.hearing.fake import FakeSpeechToText
+
         return FakeSpeechToText, {"engine": engine, "model": "fake"}
     bundle = find(bundle_name)
+    if engine == "auto":
+        engine = "native" if bundle.capabilities.audio_in else "ear"
     if engine == "pocketsphinx":
+        from sensorium.hearing.bridge import Pocketsphinx
+
         grammar, dictionary = bundle.file("grammar"), bundle.file("dictionary")
         return lambda: Pocketsphinx(grammar, dictionary), {"engine": engine, "model": grammar.name}
     model = EarModel.load(bundle.file("ear"))
     facts: dict[str, object] = {"engine": engine, "model": f"{bundle.name} ear", "words": len(model.words)}
-    return lambda: EarWords(model), facts
+    if engine == "ear":
+        from sensorium.hearing.bridge import EarWords
+
+        return lambda: EarWords(model), facts
+    from sensorium.hearing.native import NativeEar
+    from sensorium.hearing.projection import Projection
+
+    if "senses" not in bundle.files:
+        raise BundleError(
+            f"bundle {bundle.name} has no senses: its mind reads words only", remedy='set hearing = "ear"'
+        )
+    projection = Projection.load(bundle.file("senses"))
+    return lambda: NativeEar(model, projection), {**facts, "row_width": projection.width}
 
 
-def serve(front: shell.Shell, engine: str, bundle_name: str) -> None:
+def serve(front: shell.Shell, engine_name: str, bundle_name: str) -> None:
     """Loads the engine, warms it and the VAD up, reports `Ready` and serves."""
     clock, counters = SystemClock(), Counters()
     start_s = clock.now_s()
-    open_stt, facts = opener(engine, bundle_name)
-    stt = open_stt()
-    stt.feed(np.zeros(SAMPLE_RATE_HZ, np.float32))
-    stt.finish()
+    open_engine, facts = opener(engine_name, bundle_name)
+    engine = open_engine()
+    engine.feed(np.zeros(SAMPLE_RATE_HZ, np.float32))
+    engine.finish()
     Vad().feed(np.zeros(512, np.float32))
     front.ready("hearing", clock.now_s() - start_s, {**facts, "sample_rate_hz": SAMPLE_RATE_HZ})
-    HearingWorker(front, open_stt, counters, clock).serve()
+    HearingWorker(front, open_engine, counters, clock).serve()
 
 
 def main() -> int:
     parser = shell.argument_parser("hearing")
-    parser.add_argument("--engine", choices=ENGINES, default="ear", help="speech-to-text")
+    parser.add_argument("--engine", choices=ENGINES, default="auto", help="native: the mind's own ear")
     parser.add_argument("--bundle", default="nano", help="name of a shipped bundle, or a bundle's folder")
     args = parser.parse_args()
     return shell.run(args.fd, ToHearing, lambda front: serve(front, args.engine, args.bundle))

@@ -12,6 +12,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
+
 from sensorium.bundles import catalogue
 from sensorium.bundles.catalogue import Bundle
 from sensorium.clock import Clock, SystemClock
@@ -22,12 +25,15 @@ from sensorium.inference.backend import Backend, Span
 from sensorium.inference.jobs import Request, Urgency
 from sensorium.inference.llama import KV_TYPES, LlamaBackend, LlamaConfig
 from sensorium.inference.pace import TILE_TOKENS, Pace
+from sensorium.inference.rows import read_rows
 from sensorium.inference.scheduler import Limits, Scheduler
+from sensorium.inference.speaking import find_tokens
 from sensorium.inference.tokenizer import Tokenizer
 from sensorium.wire.records import (
     AdapterLoaded,
     Began,
     Cancel,
+    Codes,
     Failed,
     Finished,
     Generate,
@@ -65,7 +71,7 @@ class LlmWorker:
             waiting = [] if self._scheduler.has_work else [self._front.take()]
             for message in (*waiting, *self._front.take_waiting()):
                 if message is not None:
-                    self._handle(message[0])
+                    self._handle(*message)
             self._step()
         for settle_id in self._settling:
             self._scheduler.cancel(settle_id)
@@ -76,11 +82,11 @@ class LlmWorker:
         for event in self._scheduler.step():
             self._tell(event)
 
-    def _handle(self, record: Record) -> None:
+    def _handle(self, record: Record, payload: bytes) -> None:
         match record:
             case Generate(turn_id=turn_id):
                 with self._front.failing(turn_id):
-                    self._generate(record)
+                    self._generate(record, payload)
             case Settle():
                 self._settle(record)
             case Cancel(turn_id=turn_id):
@@ -90,7 +96,8 @@ class LlmWorker:
             case Inspect():
                 self._front.answer(record, stats.values(self._scheduler, self._backend))
 
-    def _generate(self, record: Generate) -> None:
+    def _generate(self, record: Generate, payload: bytes) -> None:
+        rows = read_rows(record.prompt, payload, self._backend.info.embedding_width)
         self._scheduler.submit(
             Request(
                 turn_id=record.turn_id,
@@ -99,6 +106,8 @@ class LlmWorker:
                 max_tokens=max(1, record.max_tokens),
                 sampling=record.sampling,
                 adapters=record.adapters,
+                rows=rows,
+                speech_tokens=record.speech_tokens,
             )
         )
 
@@ -137,6 +146,8 @@ class LlmWorker:
         match event:
             case jobs.Said(turn_id, text, special):
                 self._front.send(Said(turn_id, text, special))
+            case jobs.Spoke(turn_id, word, codes):
+                self._front.send(Codes(turn_id, word), np.array(codes, "<i2").tobytes())
             case jobs.Began(turn_id, usage, block_tokens):
                 self._front.send(Began(turn_id, usage, block_tokens))
             case jobs.Finished(turn_id, reason, usage, stages):
@@ -151,8 +162,12 @@ class LlmWorker:
                     self._front.send(Failed(turn_id, error.code, error.message, error.remedy))
 
 
-def warm_up(backend: Backend, pace: Pace, clock: Clock) -> None:
-    """The first batches allocate; better now than in somebody's turn. Teaches how long batches take."""
+def warm_up(backend: Backend, pace: Pace, clock: Clock, *, reads_rows: bool) -> None:
+    """The first batches allocate, of tokens and of rows; better now than in somebody's turn. Teaches how long
+    batches take."""
+    if reads_rows:
+        backend.decode([Span(0, 0, (), True, np.zeros((1, backend.info.embedding_width), np.float32))], ())
+        backend.drop(0)
     for _ in range(2):
         for num_tokens in (1, min(TILE_TOKENS, backend.info.max_batch_tokens)):
             started_s = clock.now_s()
@@ -171,10 +186,12 @@ def facts(bundle: Bundle, backend: Backend) -> dict[str, Any]:
         "cells": backend.info.context_cells,
         "context_tokens": bundle.context_tokens,
         "recurrent": backend.info.recurrent,
+        "embedding_width": backend.info.embedding_width,
         "prompt": bundle.prompt,
         "capabilities": {
             name: getattr(bundle.capabilities, name) for name in bundle.capabilities.__struct_fields__
         },
+        "speech": msgspec.to_builtins(bundle.speech),
     }
 
 
@@ -185,8 +202,9 @@ def serve(
     mind, sha256 = bundle.file("mind"), bundle.files["mind"].sha256
     with closing(LlamaBackend(mind, config, sha256=sha256)) as backend:
         tokenizer = Tokenizer(backend, word_space=bundle.prompt.get("text_form") == "spoken")
-        scheduler = Scheduler(backend, Adapters(backend, adapter_bytes), clock, limits)
-        warm_up(backend, scheduler.pace, clock)
+        speech = find_tokens(bundle.speech, backend) if bundle.speech else None
+        scheduler = Scheduler(backend, Adapters(backend, adapter_bytes), clock, limits, speech)
+        warm_up(backend, scheduler.pace, clock, reads_rows=bundle.capabilities.audio_in)
         front.ready("llm", clock.now_s() - started_s, facts(bundle, backend))
         LlmWorker(front, backend, tokenizer, scheduler).serve()
 

@@ -17,6 +17,7 @@ from sensorium.front.background import Background
 from sensorium.front.conversation import Conversation, Parts
 from sensorium.front.fake import FakeEar, FakeLlm, FakeMouth, FakeProcess, connected
 from sensorium.front.links import HearingLink, LlmLink, SpeechLink
+from sensorium.front.reply import Speaker
 from sensorium.front.room import RoomState
 from sensorium.front.settling import Settler
 from sensorium.metrics import Counters
@@ -52,14 +53,18 @@ def store(tmp_path: Path, clock: ManualClock) -> Iterator[Store]:
         yield opened
 
 
+ROW_WIDTH = 3
+
+
 class House:
     """A conversation with everything in front of the workers real, and the workers fake."""
 
-    def __init__(self, store: Store, clock: ManualClock, counters: Counters) -> None:
+    def __init__(self, store: Store, clock: ManualClock, counters: Counters, *, native: bool = False) -> None:
+        self.native = native
         self.store, self.clock, self.counters = store, clock, counters
         self.llm, self.hearing, self.speech = LlmLink(counters), HearingLink(counters), SpeechLink(counters)
         self.fake_llm = FakeLlm(self._reply)
-        self.fake_ear = FakeEar("maya what do you like")
+        self.fake_ear = FakeEar("maya what do you like", row_width=ROW_WIDTH if native else 0)
         self.fake_mouth = FakeMouth()
         self.reply: Callable[[Prompt], Iterable[str]] = lambda prompt: [" i", " like", " apples"]
         self.turns = Turns()
@@ -69,7 +74,8 @@ class House:
 
     async def open(self, stack: AsyncExitStack, room: str = "living-room") -> None:
         self.llm_process: FakeProcess = await stack.enter_async_context(connected(self.llm, self.fake_llm))
-        self.ear_process = await stack.enter_async_context(connected(self.hearing, self.fake_ear))
+        ear_facts: dict[str, object] = {"row_width": ROW_WIDTH} if self.native else {}
+        self.ear_process = await stack.enter_async_context(connected(self.hearing, self.fake_ear, ear_facts))
         self.mouth_process = await stack.enter_async_context(connected(self.speech, self.fake_mouth))
         self.background = await stack.enter_async_context(Background())
         self.room = await RoomState.open(self.store, room, self.clock, max_chars=3_000)
@@ -78,22 +84,31 @@ class House:
         self.adapters = AdapterTable(self.llm, self.counters, self.library)
         self.settler = Settler(self.llm, self._stable, self.adapters, self.counters)
         self.background.start(self.settler.run())
+        speaker = Speaker(
+            room=self.room,
+            llm=self.llm,
+            speech=self.speech,
+            native=self.native,
+            show=lambda said: said,
+            adapters=self.adapters,
+            turns=self.turns,
+            clock=self.clock,
+            trace=self.trace,
+            counters=self.counters,
+        )
         self.conversation = Conversation(
             Parts(
-                self.store,
-                self.room,
-                self.llm,
-                self.hearing,
-                self.speech,
-                self._compose,
-                self.settler,
-                lambda said: said,
-                self.adapters,
-                self.turns,
-                Floor(),
-                self.clock,
-                self.trace,
-                self.counters,
+                store=self.store,
+                room=self.room,
+                hearing=self.hearing,
+                speaker=speaker,
+                compose=self._compose,
+                settler=self.settler,
+                turns=self.turns,
+                floor=Floor(),
+                clock=self.clock,
+                trace=self.trace,
+                counters=self.counters,
             )
         )
 
@@ -114,6 +129,15 @@ class House:
 @pytest.fixture
 async def house(store: Store, clock: ManualClock, counters: Counters) -> AsyncIterator[House]:
     opened = House(store, clock, counters)
+    async with AsyncExitStack() as stack:
+        await opened.open(stack)
+        yield opened
+
+
+@pytest.fixture
+async def native_house(store: Store, clock: ManualClock, counters: Counters) -> AsyncIterator[House]:
+    """Of a mind that hears and speaks itself."""
+    opened = House(store, clock, counters, native=True)
     async with AsyncExitStack() as stack:
         await opened.open(stack)
         yield opened

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 
+import numpy as np
 import pytest
 
-from sensorium.errors import AdapterError, BadInput, WorkerDied
+from sensorium.errors import AdapterError, BadInput, WorkerDied, WorkerFailed
 from sensorium.front.fake import SAMPLES_PER_WORD, FakeEar, FakeLlm, FakeMouth, connected
-from sensorium.front.links import HearingLink, LlmLink, Pcm, SpeechLink
+from sensorium.front.links import CodeFrames, HearingLink, LlmLink, Pcm, SpeechLink
 from sensorium.front.listening import at_once
 from sensorium.metrics import Counters
 from sensorium.persona import Voice
@@ -20,10 +21,12 @@ from sensorium.wire.records import (
     EarClosed,
     Finished,
     Generate,
+    Heard,
     PhraseSpoken,
     Said,
     SpeechStarted,
     Words,
+    WordSpoken,
 )
 
 pytestmark = pytest.mark.anyio
@@ -54,6 +57,23 @@ async def test_a_reply_comes_in_order(counters: Counters) -> None:
     assert isinstance(records[0], Began)
     assert [r.text for r in records[1:-1] if isinstance(r, Said)] == [" i", " like", " apples"]
     assert isinstance(records[-1], Finished) and records[-1].reason == "end"
+
+
+async def test_a_spoken_reply_is_text_and_then_frames_and_what_was_heard_goes_with_the_request(
+    counters: Counters,
+) -> None:
+    link, fake = LlmLink(counters), FakeLlm(three_words)
+    request = Generate(1, Prompt("maya", ()), Sampling(), 16, speech_tokens=99)
+    async with connected(link, fake):
+        pieces = [piece async for piece in link.generate(request, b"\1\2\3\4")]
+        silent = [piece async for piece in link.generate(ask(2))]
+
+    kinds = [type(piece) for piece in pieces]
+    assert kinds == [Began, Said, Said, Said, CodeFrames, CodeFrames, CodeFrames, Finished]
+    frames = [piece for piece in pieces if isinstance(piece, CodeFrames)]
+    assert frames == [CodeFrames(i, np.array([i, i], "<i2").tobytes()) for i in range(3)]
+    assert not any(isinstance(piece, CodeFrames) for piece in silent)
+    assert fake.rows == [b"\1\2\3\4", b""]
 
 
 async def test_two_turns_at_once_do_not_mix(counters: Counters) -> None:
@@ -151,6 +171,44 @@ async def test_the_ear_hears_a_stream(counters: Counters) -> None:
     assert fake.num_samples == 8_000
 
 
+async def test_rows_of_a_native_ear_are_there_with_the_words_that_they_stand_for(counters: Counters) -> None:
+    link, fake = HearingLink(counters), FakeEar("hello maya", row_width=3)
+    num_rows: list[tuple[type, int]] = []
+    async with connected(link, fake, {"row_width": 3}):
+        async with link.open(16_000) as ear:
+            await ear.send_audio(b"\x01\x00" * 8_000)
+            ear.close()
+            while not num_rows or num_rows[-1][0] is not EarClosed:
+                num_rows.append((type(await ear.next_event()), len(ear.rows) // 12))
+            rows = np.frombuffer(ear.rows, "<f4").reshape(-1, 3)
+    assert num_rows == [(SpeechStarted, 0), (Words, 2), (Words, 2), (EarClosed, 2)]
+    assert rows.tolist() == [[0, 0, 0], [1, 1, 1]]
+
+
+async def test_a_bridge_gives_no_rows(counters: Counters) -> None:
+    link = HearingLink(counters)
+    async with connected(link, FakeEar("hello")):
+        async with link.open(16_000) as ear:
+            await ear.send_audio(b"\x01\x00" * 800)
+            ear.close()
+            while not isinstance(await ear.next_event(), EarClosed):
+                assert ear.rows == b""
+            assert ear.row_width == 0
+
+
+@pytest.mark.parametrize(
+    ("record", "payload"),
+    [(Heard(1, 1), bytes(12)), (Heard(1, 0), bytes(13)), (Heard(1, -1), bytes(12))],
+)
+async def test_rows_with_a_gap_end_the_stream(counters: Counters, record: Heard, payload: bytes) -> None:
+    link = HearingLink(counters)
+    async with connected(link, FakeEar("hello"), {"row_width": 3}):
+        async with link.open(16_000) as ear:
+            link.receive(record, payload)
+            with pytest.raises(WorkerFailed, match="rows"):
+                await ear.next_event()
+
+
 async def test_long_sound_is_sent_in_pieces_that_the_worker_takes(counters: Counters) -> None:
     link, fake = HearingLink(counters), FakeEar("hello")
     async with connected(link, fake):
@@ -207,6 +265,30 @@ async def test_nothing_to_say_opens_no_mouth(counters: Counters) -> None:
 
     assert sounds == []
     assert fake.texts == {}
+
+
+async def spoken(*words: tuple[int, int]) -> AsyncIterator[CodeFrames]:
+    """(word, number of frames) one after another."""
+    for word, num_frames in words:
+        yield CodeFrames(word, bytes(4 * num_frames))
+
+
+async def test_codes_are_spoken_and_their_words_come_back(counters: Counters) -> None:
+    link, fake = SpeechLink(counters), FakeMouth()
+    async with connected(link, fake):
+        sounds = [s async for s in link.speak_codes(1, spoken((0, 2), (0, 1), (2, 4)))]
+
+    assert sum(len(s.data) // 2 for s in sounds if isinstance(s, Pcm)) == 7 * 640
+    words = [s for s in sounds if isinstance(s, WordSpoken)]
+    assert words == [WordSpoken(1, 0, 0, 3 * 640), WordSpoken(1, 2, 3 * 640, 7 * 640)]
+    assert len(fake.codes[1]) == 4 * 7
+
+
+async def test_no_codes_open_no_mouth(counters: Counters) -> None:
+    link, fake = SpeechLink(counters), FakeMouth()
+    async with connected(link, fake):
+        assert [s async for s in link.speak_codes(1, spoken())] == []
+    assert fake.codes == {}
 
 
 async def test_an_error_of_the_words_ends_the_voice(counters: Counters) -> None:

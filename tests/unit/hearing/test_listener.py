@@ -10,15 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensorium.audio import from_int16
-from sensorium.bundles.catalogue import find
 from sensorium.errors import BadInput
-from sensorium.hearing.bridge import EarWords
-from sensorium.hearing.encoder import EarModel
-from sensorium.hearing.fake import FakeSpeechToText, LoudnessVad
+from sensorium.hearing.engine import Hypothesis
+from sensorium.hearing.fake import FakeNativeEar, FakeSpeechToText, LoudnessVad
 from sensorium.hearing.listener import (
     Event,
     Limits,
     Listener,
+    Rows,
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
@@ -160,17 +159,79 @@ def test_other_forms_of_sound_are_refused(pcm):
         listener().feed(pcm)
 
 
-def test_real_speech_through_the_real_vad_and_ear():
+def utterances(events: list[Event]) -> list[list[Event]]:
+    """The events of each utterance, from its SpeechStarted on."""
+    found: list[list[Event]] = []
+    for event in events:
+        if isinstance(event, SpeechStarted):
+            found.append([])
+        found[-1].append(event)
+    return found
+
+
+def test_each_word_has_one_row_and_those_of_an_utterance_count_from_0():
+    """given two utterances, when heard natively, then each has rows of its own, before the words with them"""
+    counters = Counters()
+    ear = Listener(FakeNativeEar(("hello maya", "goodbye my leo")), LoudnessVad(), counters)
+    whole = sound(("loud", 20), ("quiet", 20), ("loud", 25), ("quiet", 20))
+    heard = utterances([e for at in range(0, len(whole), 700) for e in ear.feed(whole[at : at + 700])])
+    letters = []
+    for events in heard:
+        num_rows = 0
+        for event in events:
+            if isinstance(event, Rows):
+                assert event.first_row == num_rows
+                num_rows += len(event.rows)
+            elif isinstance(event, Words):
+                assert len(event.text.split()) == num_rows
+        letters.append([row[0] for e in events if isinstance(e, Rows) for row in e.rows])
+    assert letters == [[5, 4], [7, 2, 3]]
+    assert counters.snapshot() == {}
+
+
+def test_the_end_of_the_stream_completes_the_rows_and_then_the_words():
+    ear = Listener(FakeNativeEar(("hello maya what now",)), LoudnessVad(), Counters())
+    before = [e for e in ear.feed(sound(("loud", 13))) if isinstance(e, Rows)]
+    last, words = ear.flush()
+    assert isinstance(last, Rows)
+    assert words == Words("hello maya what now", 13 * WINDOW, 1.0)
+    assert last.first_row == sum(len(e.rows) for e in before) == 2
+    assert last.rows[:, 0].tolist() == [4, 3]
+
+
+class _Doubtful(FakeSpeechToText):
+    """The same word, of which it grows surer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._answers = iter([Hypothesis("", 0.3), Hypothesis("hello", 0.4), Hypothesis("hello", 0.4)])
+
+    def feed(self, pcm):
+        return next(self._answers, Hypothesis("hello", 0.9))
+
+
+def test_words_come_again_when_only_their_confidence_changed():
+    events = Listener(_Doubtful(), LoudnessVad(), Counters()).feed(sound(("loud", 8)))
+    words = [e for e in events if isinstance(e, Words)]
+    assert [(e.text, e.confidence) for e in words] == [("hello", 0.4), ("hello", 0.9)]
+
+
+@pytest.mark.parametrize("name", ["ear", "native"])
+def test_real_speech_through_the_real_vad_and_ear(name, open_engine):
     """given a spoken sentence between silences, heard in 20 ms pieces, then its words and a pause come"""
     golden = np.load(Path(__file__).with_name("ear_golden.npz"))
     counters = Counters()
-    ear = Listener(EarWords(EarModel.load(find("nano").file("ear"))), Vad(), counters)
+    ear = Listener(open_engine(name), Vad(), counters)
     quiet = np.random.default_rng(1).normal(0, 1e-3, 12_000).astype(np.float32)
     pcm = np.concatenate([quiet, from_int16(golden["pcm"]), quiet])
     events = [e for at in range(0, len(pcm), 320) for e in ear.feed(pcm[at : at + 320])] + ear.flush()
-    assert [e.text for e in events if isinstance(e, Words)][-1] == str(golden["text"])
+    words = [e for e in events if isinstance(e, Words)][-1]
+    assert words.text == str(golden["text"])
+    assert words.confidence > 0.5
     assert sum(isinstance(e, SpeechStarted) for e in events) == 1
     assert isinstance(events[0], SpeechStarted)
     assert 12_000 <= events[0].at_sample < 12_000 + 16_000
     assert isinstance(events[-1], SpeechPaused)
-    assert counters.get("bridge_calls_total", kind="stt") == 1
+    num_rows = sum(len(e.rows) for e in events if isinstance(e, Rows))
+    expected = (1, 0) if name == "ear" else (0, len(words.text.split()))
+    assert (counters.get("bridge_calls_total", kind="stt"), num_rows) == expected

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import gguf
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from tests.unit.inference.engine import CODES, SPECIALS
 
 from sensorium.bench import random_gguf
 from sensorium.inference.backend import Backend
-from sensorium.inference.fake import NUM_SPECIALS, FakeBackend
+from sensorium.inference.fake import EMBEDDINGS, NUM_SPECIALS, FakeBackend
 from sensorium.inference.llama import LlamaBackend, LlamaConfig
 
 CONFIG = LlamaConfig(cells=1024, sequences=16, batch_tokens=128, decode_threads=1, batch_threads=1)
@@ -17,7 +21,7 @@ CONFIG = LlamaConfig(cells=1024, sequences=16, batch_tokens=128, decode_threads=
 
 class Models:
     """The session's files: `dense`, `hybrid`, `other` (dense, another width) and LoRAs for `dense`; voices
-    are activated ones, invoked by <|self|>."""
+    are activated ones, invoked by <|self|>. `speaking` can speak, with a voice invoked by <|speak|>."""
 
     def __init__(self, folder: Path) -> None:
         self.dense = folder / "dense.gguf"
@@ -28,6 +32,8 @@ class Models:
         self.lora_other = folder / "other-lora.gguf"
         self.voice_a = folder / "voice-a.gguf"
         self.voice_b = folder / "voice-b.gguf"
+        self.speaking = folder / "speaking.gguf"
+        self.speaking_voice = folder / "speaking-voice.gguf"
         random_gguf.write_dense(self.dense)
         random_gguf.write_hybrid(self.hybrid)
         random_gguf.write_dense(self.other, width=96, heads=3, seed=7)
@@ -36,6 +42,10 @@ class Models:
         random_gguf.write_lora(self.lora_other, base=self.other, seed=13)
         for path, seed in ((self.voice_a, 14), (self.voice_b, 15)):
             random_gguf.write_lora(path, base=self.dense, seed=seed, strength=3.0, invoked_by=["<|self|>"])
+        random_gguf.write_dense(self.speaking, sounds=("<|speak|>", "<|done|>", *CODES))
+        random_gguf.write_lora(
+            self.speaking_voice, base=self.speaking, seed=16, strength=3.0, invoked_by=["<|speak|>"]
+        )
 
 
 @pytest.fixture(scope="session")
@@ -49,10 +59,11 @@ def fake_adapters(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]
     paths = folder / "a", folder / "b"
     for path in paths:
         path.write_bytes(b"fake adapter " + path.name.encode())
-    # Invoked by the letters "o" and "lo", which the prompts of the tests also hold in their stable tiers.
-    for name, word in (("voice", b"o"), ("voice2", b"lo")):
-        ids = " ".join(str(NUM_SPECIALS + letter) for letter in word)
-        (folder / name).write_text(f"fake adapter from {ids}: {name}")
+    # Invoked by the letters "o" and "lo", which the prompts of the tests also hold in their stable tiers, and
+    # by what opens speech.
+    letters = {name: [NUM_SPECIALS + b for b in word] for name, word in (("voice", b"o"), ("voice2", b"lo"))}
+    for name, tokens in {**letters, "speaker": [SPECIALS.index("<|speak|>")]}.items():
+        (folder / name).write_text(f"fake adapter from {' '.join(map(str, tokens))}: {name}")
     return paths
 
 
@@ -68,6 +79,23 @@ def backend(request: pytest.FixtureRequest, models: Models) -> Iterator[Backend]
         config = CONFIG._replace(flash_attention=request.param == "llama-flash")
         opened = LlamaBackend(models.hybrid if request.param == "hybrid" else models.dense, config)
     yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["fake", "llama", "llama-flash", "hybrid"])
+def backend_and_embeddings(
+    request: pytest.FixtureRequest, models: Models
+) -> Iterator[tuple[Backend, NDArray[np.float32]]]:
+    """A backend and the embedding row of every token, float32 (vocab_size, width)."""
+    opened: Backend
+    if request.param == "fake":
+        opened, table = FakeBackend(random_gguf.special_tokens(), sequences=16), EMBEDDINGS
+    else:
+        path = models.hybrid if request.param == "hybrid" else models.dense
+        opened = LlamaBackend(path, CONFIG._replace(flash_attention=request.param == "llama-flash"))
+        tensors = {t.name: t.data for t in gguf.GGUFReader(path).tensors}
+        table = np.array(tensors["token_embd.weight"], np.float32)
+    yield opened, table
     opened.close()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sensorium.bench.random_gguf import words
 from sensorium.errors import AdapterError, BadInput, BundleError, ContextFull, WorkerFailed
@@ -153,6 +154,83 @@ def test_a_wrong_span_is_refused(backend: Backend, span: Span) -> None:
     with pytest.raises(WorkerFailed):
         backend.decode([span], ())
     feed(backend, 0, 0, tokens_of(backend, 10))
+
+
+Embedded = tuple[Backend, NDArray[np.float32]]
+
+
+def test_the_embedding_rows_of_tokens_are_worth_the_tokens(backend_and_embeddings: Embedded) -> None:
+    """In the middle of tokens, and forked and gone on with as they are."""
+    backend, table = backend_and_embeddings
+    head, middle, tail = tokens_of(backend, 20), tokens_of(backend, 30, 40), tokens_of(backend, 10, 90)
+    for sequence in (0, 1):
+        backend.decode([Span(sequence, 0, head, False)], ())
+    backend.decode([Span(0, 20, middle, True)], ())
+    wanted = backend.logits(0)
+    backend.decode([Span(1, 20, (), True, table[middle])], ())
+    assert np.abs(backend.logits(1) - wanted).max() < 1e-4
+    backend.fork(1, 2)
+    for sequence in (0, 2):
+        backend.decode([Span(sequence, 50, tail, True)], ())
+        wanted = backend.logits(0) if sequence == 0 else wanted
+    assert np.abs(backend.logits(2) - wanted).max() < 1e-4
+
+
+def test_rows_of_several_sequences_share_a_batch(backend_and_embeddings: Embedded) -> None:
+    backend, table = backend_and_embeddings
+    first, second = table[tokens_of(backend, 7)], table[tokens_of(backend, 5, 50)]
+    alone = []
+    for rows in (first, second):
+        backend.decode([Span(9, 0, (), True, rows)], ())
+        alone.append(backend.logits(9))
+        backend.drop(9)
+    backend.decode([Span(0, 0, (), True, first), Span(1, 0, (), True, second)], ())
+    for sequence, wanted in enumerate(alone):
+        assert np.abs(backend.logits(sequence) - wanted).max() < TOLERANCE
+
+
+def test_every_row_matters(backend_and_embeddings: Embedded) -> None:
+    backend, table = backend_and_embeddings
+    rows = table[tokens_of(backend, 20)]
+    backend.decode([Span(0, 0, (), True, rows)], ())
+    wanted = backend.logits(0)
+    for at in (0, 10, 19):
+        changed = rows.copy()
+        changed[at] *= -1
+        backend.decode([Span(1, 0, (), True, changed)], ())
+        assert np.abs(backend.logits(1) - wanted).max() > 10 * TOLERANCE
+        backend.drop(1)
+
+
+def test_a_batch_never_holds_tokens_and_rows(backend_and_embeddings: Embedded) -> None:
+    backend, table = backend_and_embeddings
+    rows = table[:3]
+    for spans in (
+        [Span(0, 0, (100,), True), Span(1, 0, (), True, rows)],
+        [Span(0, 0, (100, 101, 102), True, rows)],
+        [Span(0, 0, (), True, rows[:0])],
+    ):
+        with pytest.raises(WorkerFailed):
+            backend.decode(spans, ())
+    backend.decode([Span(0, 0, (), True, rows)], ())  # nothing was computed
+
+
+def test_rows_that_cannot_be_used_are_refused_before_anything_is_computed(
+    backend_and_embeddings: Embedded,
+) -> None:
+    backend, table = backend_and_embeddings
+    rows = table[:3].copy()
+    broken = rows.copy()
+    broken[1, 1] = np.nan
+    endless = rows.copy()
+    endless[2, 0] = -np.inf
+    bad: tuple[NDArray[np.float32], ...] = (
+        broken, endless, rows[:, :-1], rows.astype(np.float64), rows[0],
+    )  # fmt: skip
+    for wrong in bad:
+        with pytest.raises(BadInput):
+            backend.decode([Span(0, 0, (), True, rows), Span(1, 0, (), True, wrong)], ())
+    backend.decode([Span(0, 0, (), True, rows)], ())
 
 
 def test_logits_are_there_only_where_asked_for(backend: Backend) -> None:

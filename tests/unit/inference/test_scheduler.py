@@ -342,7 +342,7 @@ class Tight(FakeBackend):
     """Needs more cells than one for each token, as models with sliding windows do."""
 
     def decode(self, spans: Sequence[Span], adapters: Sequence[AdapterUse]) -> None:
-        if self.num_cells_used + sum(len(s.tokens) for s in spans) > 300:
+        if self.num_cells_used + sum(s.num_tokens for s in spans) > 300:
             raise ContextFull("no KV cells are left")
         super().decode(spans, adapters)
 

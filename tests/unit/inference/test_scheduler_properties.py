@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.inference.engine import SPECIALS, Engine, timed
+from numpy.typing import NDArray
+from tests.unit.inference.engine import CODES, SPEECH, Engine, TimedFake, some_rows, timed
 
+from sensorium.clock import ManualClock
 from sensorium.errors import ContextFull
-from sensorium.inference.fake import FakeBackend
 from sensorium.inference.jobs import Failed, Finished, Settled
 from sensorium.inference.scheduler import Limits
 from sensorium.request import AdapterUse, Sampling
@@ -18,8 +20,18 @@ from sensorium.request import AdapterUse, Sampling
 PERSONAS = ("maya", "leo", "ines", "otto")
 ADAPTERS = (
     (), (AdapterUse("a"),), (AdapterUse("b", 0.5),), (AdapterUse("a"), AdapterUse("b")),
-    (AdapterUse("voice"),), (AdapterUse("voice2", 0.5), AdapterUse("a")),
+    (AdapterUse("voice"),), (AdapterUse("voice2", 0.5), AdapterUse("a")), (AdapterUse("speaker"),),
 )  # fmt: skip
+
+
+class Sounding(TimedFake):
+    """Likes codes, the end of speech and new words, so that what it speaks has frames, words and strays."""
+
+    def _logits_of(self, sequence: int) -> NDArray[np.float32]:
+        logits = super()._logits_of(sequence).copy()
+        liked = [*map(self.special, CODES), self.special("<|done|>"), *self.tokenize(" ")]
+        logits[liked] += 2.0
+        return logits
 
 
 class Ask(NamedTuple):
@@ -29,6 +41,8 @@ class Ask(NamedTuple):
     adapters: int
     max_tokens: int
     seed: int
+    num_rows: int
+    speech_tokens: int
 
 
 class Settle(NamedTuple):
@@ -48,7 +62,8 @@ class Steps(NamedTuple):
 small = st.integers(0, 3)
 uses = st.integers(0, len(ADAPTERS) - 1)
 asks = st.builds(Ask, small, st.integers(0, 4), st.sampled_from(["?", "hello", "x" * 30, ""]), uses,
-                 st.integers(1, 12), st.integers(0, 2))  # fmt: skip
+                 st.integers(1, 12), st.integers(0, 2), st.sampled_from([0, 0, 1, 7]),
+                 st.sampled_from([0, 0, 20]))  # fmt: skip
 actions = st.one_of(
     asks, asks, st.builds(Settle, small, st.integers(0, 4), uses), st.builds(Cancel, st.integers(0, 20)),
     st.builds(Steps, st.integers(1, 12)),
@@ -61,6 +76,8 @@ def history(persona: int, length: int) -> list[str]:
 
 def ask(engine: Engine, wanted: Ask) -> int:
     sampling = Sampling(temperature=1.0, top_k=20, seed=wanted.seed) if wanted.seed else Sampling()
+    if wanted.speech_tokens:
+        sampling = Sampling(grammar='root ::= "so i"')
     return engine.ask(
         PERSONAS[wanted.persona],
         history(wanted.persona, wanted.history),
@@ -68,21 +85,31 @@ def ask(engine: Engine, wanted: Ask) -> int:
         adapters=ADAPTERS[wanted.adapters],
         max_tokens=wanted.max_tokens,
         sampling=sampling,
+        rows=some_rows(wanted.num_rows, seed=wanted.seed) if wanted.num_rows else None,
+        speech_tokens=wanted.speech_tokens,
     )
 
 
 def with_adapters(engine: Engine, folder: Path) -> Engine:
-    for name in ("a", "b", "voice", "voice2"):
+    for name in ("a", "b", "voice", "voice2", "speaker"):
         engine.adapters.register(name, folder / name)
     return engine
 
 
-def alone(wanted: Ask, folder: Path) -> str:
-    engine = with_adapters(Engine(FakeBackend(SPECIALS)), folder)
+Frames = list[tuple[int, tuple[int, ...]]]
+
+
+def frames(engine: Engine, turn_id: int) -> Frames:
+    return [(spoke.word, spoke.codes) for spoke in engine.spoke.get(turn_id, [])]
+
+
+def alone(wanted: Ask, folder: Path) -> tuple[str, Frames]:
+    clock = ManualClock()
+    engine = with_adapters(Engine(Sounding(clock), clock, speech=SPEECH), folder)
     turn_id = ask(engine, wanted)
     engine.run()
     assert isinstance(engine.ended[turn_id], Finished)
-    return engine.said.get(turn_id, "")
+    return engine.said.get(turn_id, ""), frames(engine, turn_id)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -100,13 +127,10 @@ def test_any_interleaving_gives_each_turn_what_it_says_alone(
     fake_adapters: tuple[Path, Path],
 ) -> None:
     folder = fake_adapters[0].parent
-    engine, backend = timed(
-        Limits(context_tokens=2048, batch_ms=10, urgent_ms=40, min_chunk_tokens=2),
-        cells=cells,
-        sequences=sequences,
-        max_batch_tokens=batch_tokens,
-    )
-    with_adapters(engine, folder)
+    clock = ManualClock()
+    backend = Sounding(clock, cells=cells, sequences=sequences, max_batch_tokens=batch_tokens)
+    limits = Limits(context_tokens=2048, batch_ms=10, urgent_ms=40, min_chunk_tokens=2)
+    engine = with_adapters(Engine(backend, clock, limits, SPEECH), folder)
     turns: dict[int, Ask] = {}
     settles: set[int] = set()
     cancelled: set[int] = set()
@@ -141,9 +165,11 @@ def test_any_interleaving_gives_each_turn_what_it_says_alone(
         assert isinstance(ended, Finished)
         if turn_id in cancelled:
             assert ended.reason == "cancelled"
-            assert alone(wanted, folder).startswith(said.rstrip("\ufffd"))
+            text, sound = alone(wanted, folder)
+            begun = frames(engine, turn_id)
+            assert text.startswith(said.rstrip("\ufffd")) and sound[: len(begun)] == begun
             continue
-        assert said == alone(wanted, folder)
+        assert (said, frames(engine, turn_id)) == alone(wanted, folder)
         assert ended.usage.cached_tokens + ended.usage.processed_tokens == ended.usage.prompt_tokens
         assert ended.usage.settled_tokens <= ended.usage.cached_tokens
     assert all(isinstance(engine.ended[s], Settled | Failed) for s in settles)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorium.errors import BundleError
+from sensorium.errors import BadInput, BundleError
 from sensorium.inference.fake import FakeBackend
-from sensorium.inference.tokenizer import TextJoiner, Tokenizer
+from sensorium.inference.tokenizer import MAX_ROWS, ROW, TextJoiner, Tokenizer
 from sensorium.request import Block, Part, Prompt, Scope, Tier
 
 
@@ -84,6 +84,34 @@ def test_parts_are_tokenized_once() -> None:
     for _ in range(5):
         tokenizer.prompt(prompt(RULES, IDENTITY, ENTRY, ENTRY, NEW))
     assert backend.calls == 4
+
+
+def test_rows_stand_where_the_prompt_says_and_count_as_tokens() -> None:
+    heard = block(Tier.VOLATILE, Scope.PERSONA, Part("a", rows=3), Part("or"), Part("b", rows=2))
+    tokens = Tokenizer(FakeBackend()).prompt(prompt(RULES, ENTRY, heard))
+    assert list(tokens.ids[12:]) == [ROW] * 3 + FakeBackend().tokenize("or") + [ROW] * 2
+    assert (tokens.history, tokens.num_rows, tokens.block_tokens) == (12, 5, (6, 6, 7))
+    assert [tokens.row_at(i) for i in range(11, 19)] == [None, 0, 1, 2, None, None, 3, 4]
+    assert tokens.kind_ends == (12, 15, 17, 19)
+
+
+def test_rows_change_no_mark_and_a_prompt_without_them_has_no_runs() -> None:
+    tokenizer = Tokenizer(FakeBackend())
+    heard = block(Tier.VOLATILE, Scope.PERSONA, Part("a", rows=3))
+    assert tokenizer.prompt(prompt(RULES, ENTRY, heard)).marks == tokenizer.prompt(prompt(RULES, ENTRY)).marks
+    assert tokenizer.prompt(prompt(RULES, NEW)).row_runs == ()
+
+
+@pytest.mark.parametrize("tier", [Tier.INVARIANT, Tier.SEMI_STABLE])
+def test_rows_in_a_stable_tier_are_refused(tier: Tier) -> None:
+    with pytest.raises(BadInput, match=tier.name):
+        Tokenizer(FakeBackend()).prompt(prompt(block(tier, Scope.SHARED, Part("a", rows=3))))
+
+
+@pytest.mark.parametrize("part", [Part("a", rows=-1), Part("a", rows=MAX_ROWS + 1), Part("a", True, 3)])
+def test_rows_that_cannot_be_are_refused(part: Part) -> None:
+    with pytest.raises(BadInput):
+        Tokenizer(FakeBackend()).prompt(prompt(block(Tier.VOLATILE, Scope.SHARED, part)))
 
 
 @given(st.text(max_size=30))

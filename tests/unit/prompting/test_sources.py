@@ -7,7 +7,9 @@ from tests.unit.prompting.views import CHATML, NANO, TOOLS, a_view, said, text_o
 from sensorium.persona import Persona
 from sensorium.prompting.compose import compose
 from sensorium.prompting.sources.volatile import time_words
+from sensorium.prompting.view import Rows
 from sensorium.recipe import Recipe
+from sensorium.request import Part
 
 
 def test_identity_is_told_fact_by_fact_in_the_order_of_the_keys() -> None:
@@ -133,3 +135,31 @@ def test_the_room_s_own_clock_is_told() -> None:
 )
 def test_the_time_in_words(hour: int, minute: int, words: str) -> None:
     assert time_words(hour, minute) == words
+
+
+def test_what_was_heard_stands_in_rows_where_its_words_would() -> None:
+    view = replace(a_view(), newest=said(9, "Sam", "maya what do you like"))
+    heard = replace(view, heard=("maya", Rows("ab" * 32, 4)))
+    # given the same message read and heard
+    read, by_ear = compose(view, NANO), compose(heard, NANO)
+    # then only what stands between the frame's tokens differs
+    (words,) = (b.parts for b in read.blocks if b.source == "newest")
+    (rows,) = (b.parts for b in by_ear.blocks if b.source == "newest")
+    assert words[-2] == Part(" maya what do you like")
+    assert rows == (*words[:-2], Part(" maya"), Part("ab" * 32, rows=4), words[-1])
+    assert read.stable() == by_ear.stable()
+
+
+def test_what_nobody_could_make_out_is_a_message_without_words() -> None:
+    view = replace(a_view(), newest=said(9, "Sam", "uh"), heard=("",))
+    (parts,) = (b.parts for b in compose(view, NANO).blocks if b.source == "newest")
+    assert parts == (Part("<|person|>", True), Part(" sam"), Part("<|says|>", True), Part("<|end|>", True))
+
+
+def test_a_picture_stands_in_a_percept_s_frame_behind_its_token() -> None:
+    seeing = replace(NANO, image=("<|image|>",), special_tokens=(*NANO.special_tokens, "<|image|>"))
+    view = replace(a_view(), pictures=(Rows("cd" * 32, 3),), percepts=("sam waves",))
+    percepts = [b.parts for b in compose(view, seeing).blocks if b.source == "percepts"]
+    picture = (Part("<|image|>", True), Part("cd" * 32, rows=3))
+    assert percepts[1] == (Part("<|percept|>", True), *picture, Part("<|end|>", True))
+    assert percepts[2][1] == Part(" sam waves")

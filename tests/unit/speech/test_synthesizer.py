@@ -7,19 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensorium.errors import NotFound, WorkerFailed
+from sensorium.errors import BadInput, NotFound, WorkerFailed
 from sensorium.metrics import Counters
 from sensorium.persona import Voice
 from sensorium.speech.fake import FakeTextToSpeech
-from sensorium.speech.synthesizer import (
-    COMMA_PAUSE_MS,
-    FIRST_CHUNK_MS,
-    LATER_CHUNK_MS,
-    SENTENCE_PAUSE_MS,
-    Pcm,
-    Phrase,
-    Synthesizer,
-)
+from sensorium.speech.mouth import FIRST_CHUNK_MS, LATER_CHUNK_MS, Pcm, Phrase, WordCodes
+from sensorium.speech.synthesizer import COMMA_PAUSE_MS, SENTENCE_PAUSE_MS, Synthesizer
 
 
 class Script(FakeTextToSpeech):
@@ -135,6 +128,11 @@ def test_closing_the_events_closes_the_engine_too():
 def test_an_unknown_voice_is_refused_before_the_first_word():
     with pytest.raises(NotFound):
         Synthesizer(FakeTextToSpeech(), Voice(espeak="klingon"), Counters())
+
+
+def test_codes_are_refused():
+    with pytest.raises(BadInput, match="words, not codes"):
+        list(mouth(FakeTextToSpeech()).feed(WordCodes(0, np.zeros((1, 2), np.int16))))
 
 
 def test_an_error_of_the_engine_reaches_the_caller_after_what_was_made():

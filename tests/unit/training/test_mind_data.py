@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import random
+import re
+from collections import Counter
 
+import numpy as np
 import pytest
 from training import world
+from training.eye.scenes import COLOURS, LOOKS, Scene, draw_scene, side
 from training.mind import vocabulary
 from training.mind.exam import SKILLS, draw_exam
 from training.mind.now import time_words
+from training.mind.pictures import NOTHING, PictureBank
 from training.mind.play import SILENCE, Play, draw_more, draw_play
 from training.mind.render import ANSWER, LAST_ANSWER, Page, render
 from training.mind.scene import SceneFiller
 from training.mind.strings import random_statements, repeated_strings
 from training.mind.view import as_view, prompt_format
-from training.world import SPLITS, Split
+from training.world import SPLITS, VOCABULARY, Split, articled, number
 
 from sensorium.prompting.compose import lay_out
 
@@ -215,3 +220,69 @@ def test_what_is_liked_though_misplaced_is_no_held_out_word_that_can_be_liked() 
     liked = {word for _ in range(2_000) for word in filler.like().split()[-1:]}
     # then
     assert len(liked) > 200 and not liked & likable & world.held_out()
+
+
+def pictures_of(scenes: list[Scene]) -> PictureBank:
+    looks = np.full((len(scenes), 4, 2), NOTHING, np.int8)
+    places = np.zeros((len(scenes), 4, 3), np.float16)
+    for row, scene in enumerate(scenes):
+        for slot, t in enumerate(scene.things):
+            looks[row, slot] = LOOKS.index((t.kind, t.detail)), COLOURS.index(t.colour)
+            places[row, slot] = t.x, t.y, t.size
+    return PictureBank(np.zeros((len(scenes), 5, 128), np.float16), looks, places)
+
+
+def test_what_is_said_of_a_picture_is_true_and_can_be_read_where_it_is_shown() -> None:
+    rng = random.Random(5)
+    bank = pictures_of([draw_scene(rng) for _ in range(200)])
+    asked: Counter[str] = Counter()
+    for _ in range(400):
+        # given somebody who asks about a picture
+        play = draw_play(rng, "train", skill="sight", pictures=bank)
+        if play.moment.picture is None:
+            continue
+        things = play.moment.picture.things
+        words = [thing.words for thing in things]
+        reply, text = play.newest.reply, play.newest.text
+        # then the reply is what a look at the scene would give
+        if "how many" in text:
+            asked["many"] += 1
+            assert reply == (
+                f"i see {number(len(things))} thing{'s' * (len(things) != 1)} ."
+                if things
+                else "i see nothing ."
+            )
+        elif found := re.search(r"(left of|right of|above|over|below|under) the (.*?)( \w+ ?)?$", text):
+            asked["side"] += 1
+            of = [t for t in things if t.words in text]
+            if len(of) == 1 and reply != "i do not know that .":
+                where = found[1].split()[0].replace("over", "above").replace("under", "below")
+                there = [t.words for t in things if t is not of[0] and side(t, of[0]) == where]
+                assert reply.startswith(f"the {there[0]} is" if there else "nothing is"), (text, reply)
+        elif reply.startswith("i see a"):
+            asked["see"] += 1
+            assert articled(f"i see {' and '.join(f'a {w}' for w in words)} .") == reply
+        # and each of its rows stands in the prompt, the whole picture's first
+        page = render(play)
+        assert [(which, slot) for _, which, slot in page.seen] == [
+            (play.moment.picture.which, slot) for slot in range(1 + len(things))
+        ]
+        sources = {target for targets in page.shown["source"].values() for target in targets}
+        if reply.startswith("i see a"):
+            assert {position for position, _, slot in page.seen if slot} <= sources
+    assert min(asked[kind] for kind in ("many", "side", "see")) > 10, asked
+
+
+def test_what_a_person_says_may_be_heard_but_only_in_words_that_the_ear_knows() -> None:
+    rng = random.Random(6)
+    num_heard = 0
+    for _ in range(60):
+        play = draw_more(draw_play(rng, "train", odd=0.4), 4)
+        page = render(play, heard=lambda: True)
+        texts = [m.text for m in (play.newest, *play.more) if m.kind == "person"]
+        heard = [vocabulary.decode([page.ids[i]]) for i in page.heard]
+        known = [t for t in texts if all(w in VOCABULARY for w in t.split())]
+        assert heard == [word for text in known for word in text.split()]
+        num_heard += len(heard)
+    assert num_heard > 500
+    assert render(draw_play(rng, "train")).heard == []

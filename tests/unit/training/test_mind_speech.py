@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from training.espeak import WordMark
 from training.mind.speech import (
     DONE,
-    FIRST_CODE,
-    SIZE_WITH_CODES,
     SPEAK,
     SpokenWord,
     code_ids,
@@ -18,7 +16,7 @@ from training.mind.speech import (
     interleave,
     split_by_word,
 )
-from training.mind.vocabulary import END, encode
+from training.mind.vocabulary import END, FIRST_CODE, SIZE, encode
 
 FRAME = 640
 
@@ -72,7 +70,7 @@ def test_what_is_interleaved_can_be_read_back(words: list[tuple[str, int]]) -> N
     text, codes = heard(ids)
     assert text == encode(" ".join(word for word, _ in words))
     assert codes.tolist() == np.concatenate([word.codes for word in spoken]).tolist()
-    assert max(ids) < SIZE_WITH_CODES and ids.count(DONE) == 1
+    assert max(ids) < SIZE and ids.count(DONE) == 1
 
 
 def test_half_a_frame_is_left_out() -> None:

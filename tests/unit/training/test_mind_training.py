@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip(
@@ -12,11 +13,26 @@ torch = pytest.importorskip(
 )
 pytest.importorskip("gguf", reason="exporting needs the gguf package")
 
-from training.mind.batches import Diet, batches  # noqa: E402
+from training.mind.batches import Batch, Diet, steps  # noqa: E402
+from training.mind.heard import Bank, fit  # noqa: E402
+from training.mind.losses import Banks, losses_of, to_device  # noqa: E402
 from training.mind.mind_file import load_mind, read_gguf, write_gguf  # noqa: E402
-from training.mind.model import BLOCK, Mind, Shape, Sought, causal_attention, pair_swap  # noqa: E402
-from training.mind.train import PRESETS, Run, learning_rate, losses_of, to_device  # noqa: E402
-from training.mind.vocabulary import SIZE  # noqa: E402
+from training.mind.model import (  # noqa: E402
+    BLOCK,
+    EAR_WIDTH,
+    EYE_WIDTH,
+    Given,
+    Mind,
+    Senses,
+    Shape,
+    Sought,
+    causal_attention,
+    pair_swap,
+)
+from training.mind.pictures import PictureBank  # noqa: E402
+from training.mind.render import MAX_TARGETS, SHOWN  # noqa: E402
+from training.mind.train import PRESETS, Run, learning_rate  # noqa: E402
+from training.mind.vocabulary import CODES_PER_GROUP, FIRST_CODE, SIZE  # noqa: E402
 from training.muon import orthogonal  # noqa: E402
 
 SMOKE = PRESETS["smoke"]
@@ -71,9 +87,9 @@ def test_the_rotary_product_turns_neighbouring_pairs() -> None:
 
 def test_batches_are_the_same_for_the_same_seed_and_hold_their_size() -> None:
     diet = Diet(tokens_per_batch=1_024, tokens_per_easy_batch=512, pool_batches=2, max_tokens=512)
-    one, two = (list(batches(3, diet, num_steps=4)) for _ in range(2))
+    one, two = (list(steps(3, diet, num_steps=4)) for _ in range(2))
     assert len(one) == 4
-    for a, b in zip(one, two, strict=True):
+    for (a,), (b,) in zip(one, two, strict=True):
         assert (a[0] == b[0]).all() and a[0].shape == a[1].shape and a[0].size <= 2_048
 
 
@@ -84,16 +100,101 @@ def test_the_learning_rate_rises_stays_and_falls() -> None:
     assert rates[99] < 0.1
 
 
+def small_mind(num_tokens: int = 50, hidden: int = 48) -> Mind:
+    torch.manual_seed(0)
+    return Mind(Shape(num_tokens, width=64, num_layers=2, num_heads=4, head_width=16, hidden=hidden))
+
+
+@torch.no_grad()
+def test_a_grown_mind_thinks_the_same() -> None:
+    mind = small_mind()
+    ids = torch.randint(0, 50, (2, 9))
+    grown = mind.grown(replace(mind.shape, num_tokens=70, hidden=96))
+    states = grown.states(ids)
+    assert torch.allclose(states, mind.states(ids), atol=1e-6)
+    assert torch.allclose(grown.logits(states)[..., :50], mind.logits(states), atol=1e-6)
+
+
+@pytest.mark.parametrize("change", [{"num_layers": 3}, {"hidden": 32}, {"num_tokens": 40}])
+def test_a_mind_grows_in_tokens_and_hidden_width_only(change: dict[str, int]) -> None:
+    mind = small_mind()
+    with pytest.raises(ValueError, match="mind can"):
+        mind.grown(replace(mind.shape, **change))
+
+
+@torch.no_grad()
+def test_what_is_given_is_read_in_place_of_the_token() -> None:
+    # given the embedding of another token at one place
+    mind = small_mind()
+    ids = torch.randint(0, 50, (2, 9))
+    other = ids.clone()
+    other[1, 4] = (ids[1, 4] + 7) % 50
+    given = Given(torch.tensor([1]), torch.tensor([4]), mind.embedding.weight[other[1, 4]][None])
+    assert torch.allclose(mind.states(ids, given), mind.states(other), atol=1e-6)
+
+
+def test_the_projection_finds_each_word_where_the_ear_tells_them_apart() -> None:
+    # given an ear whose states are a turned copy of the embedding, with noise
+    rng = np.random.default_rng(0)
+    embedding = rng.standard_normal((40, 12)).astype(np.float32)
+    turn = np.linalg.qr(rng.standard_normal((EAR_WIDTH, 12)))[0]
+    tokens = np.repeat(np.arange(10, 40), 30)
+    states = embedding[tokens] @ turn.T + 0.05 * rng.standard_normal((len(tokens), EAR_WIDTH))
+    counts = np.bincount(tokens, minlength=40)
+    bank = Bank(states.astype(np.float16), np.concatenate([[0], np.cumsum(counts)]))
+    # when
+    fitted = fit(bank, embedding)
+    # then
+    projected = states @ fitted[:, :-1].T + fitted[:, -1]
+    nearest = ((projected[:, None] - embedding) ** 2).sum(-1).argmin(-1)
+    assert (nearest == tokens).mean() > 0.99
+    assert not bank.has(3) and bank.has(12)
+
+
+def test_heard_words_are_read_from_the_bank_and_codes_now_and_then_wrong() -> None:
+    ids = np.array([[1, 500, 501, FIRST_CODE + 5, FIRST_CODE + CODES_PER_GROUP + 5] + [FIRST_CODE + 7] * 200])
+    shown = {kind: np.zeros((0, 2 + MAX_TARGETS), np.int32) for kind in SHOWN}
+    heard = np.array([[0, 1], [0, 2]], np.int32)
+    seen = np.array([[0, 0, 4, 1]], np.int32)
+    batch = Batch(ids.astype(np.int16), np.ones(ids.shape, np.uint8), shown, heard, seen)
+    # given a bank that knows only one of the two words
+    firsts = np.where(np.arange(SIZE + 1) > 501, 3, 0)
+    bank = Bank(np.full((3, EAR_WIDTH), 2.0, np.float16), firsts)
+    pictures = PictureBank(
+        np.arange(5 * 5 * EYE_WIDTH).reshape(5, 5, EYE_WIDTH).astype(np.float16),
+        np.zeros((5, 4, 2), np.int8),
+        np.zeros((5, 4, 3), np.float16),
+    )
+    # when
+    put = to_device(batch, torch.device("cpu"), Banks(bank, pictures), seed=3)
+    # then the other is read as text
+    assert put.sensed is not None
+    assert put.sensed.heard_at.tolist() == [[0, 2]] and (put.sensed.states == 2.0).all()
+    # and what is seen is that row of that picture
+    assert put.sensed.seen_at.tolist() == [[0, 0]]
+    assert put.sensed.embeddings.tolist() == pictures.embeddings[4, 1][None].tolist()
+    given = put.sensed.given(Senses(64))
+    assert given.positions.tolist() == [2, 0] and given.vectors.shape == (2, 64)
+    # and wrong codes are of the same group, only read, not asked for
+    assert put.ids.tolist() == ids.tolist()
+    changed = put.read != put.ids
+    assert 2 <= changed.sum() <= 30 and not changed[0, :3].any()
+    groups = (put.read[0, 3:] - FIRST_CODE) // CODES_PER_GROUP
+    assert groups.tolist() == ((ids[0, 3:] - FIRST_CODE) // CODES_PER_GROUP).tolist()
+
+
 def test_a_smoke_run_learns_is_resumed_and_exported(tmp_path: Path) -> None:
     device = torch.device("cpu")
     run = Run("smoke", replace(SMOKE, exam_every=1_000, num_steps=24), 1, device, tmp_path)
-    fed = list(batches(1, SMOKE.diet, 24))
-    seen = to_device(fed[0], device)
-    before = losses_of(run.model, seen).total.item()
-    for batch in fed:
-        run.one_step(batch)
+    fed = list(steps(1, SMOKE.diet, 24))
+    seen = [to_device(batch, device) for batch in fed[0]]
+    before = [losses_of(run.model, run.senses, batch).total.item() for batch in seen]
+    for step in fed:
+        run.one_step(step)
     run.save()
-    assert losses_of(run.model, seen).total.item() < 0.95 * before
+    # then it reads and speaks better than it did
+    for batch, loss in zip(seen, before, strict=True):
+        assert losses_of(run.model, run.senses, batch).total.item() < 0.95 * loss
 
     again = Run("smoke", replace(SMOKE, num_steps=28), 1, device, tmp_path)
     again.load()

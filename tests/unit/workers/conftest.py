@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from sensorium.wire import framing
 from sensorium.wire.records import Ping, Pong, Record
+from sensorium.workers.shell import Shell
+
+_RUN_AND_TELL = """
+import sys
+from sensorium.workers import {worker}
+sys.argv = [{worker!r}, *{arguments!r}]
+code = {worker}.main()
+parts = ("bridge", "espeak", "phrases", "synthesizer", "fake", "pocketsphinx")
+print("bridges:", *(name for name in sorted(sys.modules) if any(part in name for part in parts)))
+print("native:", "sensorium.{worker}.native" in sys.modules)
+sys.exit(code)
+"""
 
 
 class Front:
@@ -58,3 +74,47 @@ def connect() -> Iterator[Callable[[object], tuple[Front, socket.socket]]]:
     yield pair
     for end in ends:
         end.close()
+
+
+@pytest.fixture
+def run_worker(connect) -> Iterator[Callable[..., Front]]:
+    """`run_worker(FromSpeech, ToSpeech, make)` runs `make(shell).serve()` on a thread; its front's end."""
+    running: list[tuple[Front, Shell, threading.Thread]] = []
+
+    def run(out_type: object, in_type: object, make: Callable[[Shell], Any]) -> Front:
+        front, theirs = connect(out_type)
+        shell = Shell(theirs.detach(), in_type)
+        thread = threading.Thread(target=make(shell).serve)
+        thread.start()
+        running.append((front, shell, thread))
+        return front
+
+    yield run
+    for front, shell, thread in running:
+        front.socket.close()
+        thread.join(timeout=20)
+        assert not thread.is_alive()
+        shell.close()
+
+
+@pytest.fixture
+def native_process(connect) -> Iterator[Callable[..., tuple[Front, subprocess.Popen[str]]]]:
+    """`native_process("speech", FromSpeech, "--engine", "codec")` starts a whole worker process. When it ends
+    it prints "bridges:" with what it imported of them, and "native:" with whether it was native at all."""
+    children: list[subprocess.Popen[str]] = []
+
+    def start(worker: str, out_type: object, *arguments: str) -> tuple[Front, subprocess.Popen[str]]:
+        front, theirs = connect(out_type)
+        fd = theirs.fileno()
+        code = _RUN_AND_TELL.format(worker=worker, arguments=["--fd", str(fd), *arguments])
+        child = subprocess.Popen(
+            [sys.executable, "-c", code], pass_fds=[fd], stdout=subprocess.PIPE, text=True
+        )
+        children.append(child)
+        theirs.close()
+        return front, child
+
+    yield start
+    for child in children:
+        child.kill()
+        child.communicate(timeout=20)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.unit.workers.conftest import Front
 
 from sensorium.bench import random_gguf
 from sensorium.bundles import catalogue
 from sensorium.clock import SystemClock
+from sensorium.errors import BundleError
 from sensorium.inference.llama import LlamaConfig
 from sensorium.inference.scheduler import Limits
 from sensorium.request import AdapterUse, Block, Part, Prompt, Sampling, Scope, Tier
@@ -21,6 +24,7 @@ from sensorium.wire.records import (
     AdapterLoaded,
     Began,
     Cancel,
+    Codes,
     Failed,
     Finished,
     FromLlm,
@@ -47,8 +51,43 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return random_gguf.write_bundle(tmp_path_factory.mktemp("bundle"))
 
 
+SPEECH = """
+[speech]
+open = "<|speak|>"
+close = "<|done|>"
+first_code = "<|code_0|>"
+groups = 2
+codes_per_group = 4
+"""
+
+
+@pytest.fixture(scope="module")
+def speaking_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    sounds = ("<|speak|>", "<|done|>", *(f"<|code_{i}|>" for i in range(8)))
+    folder = random_gguf.write_bundle(tmp_path_factory.mktemp("speaking"), sounds=sounds)
+    toml = (folder / "bundle.toml").read_text()
+    assert "audio_out = false" in toml
+    toml = toml.replace("audio_in = false", "audio_in = true").replace(
+        "audio_out = false", "audio_out = true"
+    )
+    (folder / "bundle.toml").write_text(toml + SPEECH)
+    return folder
+
+
 @pytest.fixture
 def front(connect: Connect, bundle: Path) -> Iterator[Front]:
+    with serving(connect, bundle) as ours:
+        yield ours
+
+
+@pytest.fixture
+def speaking_front(connect: Connect, speaking_bundle: Path) -> Iterator[Front]:
+    with serving(connect, speaking_bundle) as ours:
+        yield ours
+
+
+@contextmanager
+def serving(connect: Connect, bundle: Path) -> Iterator[Front]:
     ours, theirs = connect(FromLlm)
     config = LlamaConfig(cells=2048, sequences=16, batch_tokens=128, decode_threads=1, batch_threads=1)
 
@@ -112,6 +151,7 @@ def test_ready_tells_what_was_found(front: Front) -> None:
     assert ready.facts["prompt"] == catalogue.find("nano").prompt
     assert set(ready.facts["capabilities"]) == {"audio_in", "image_in", "audio_out", "tools"}
     assert len(ready.facts["fingerprint"]) > 10
+    assert ready.facts["embedding_width"] == 64 and ready.facts["speech"] is None
 
 
 def test_turns_settling_and_stats(front: Front) -> None:
@@ -213,3 +253,111 @@ def test_stop_lets_a_turn_end(front: Front) -> None:
     front.until(Ready)
     front.send(generate(1, max_tokens=50), Stop())
     assert isinstance(front.until(Finished, 1)[-1][0], Finished)
+
+
+def rows_of(seed: int, count: int = 6) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((count, 64)).astype("<f4")
+
+
+def heard(*rows: np.ndarray) -> Prompt:
+    """A prompt whose newest message was heard."""
+    parts = [Part(hashlib.sha256(r.tobytes()).hexdigest(), rows=len(r)) for r in rows]
+    newest = (Part("you are"), *parts, special("<|self|>"))
+    before = prompt("maya").blocks[:-1]
+    return Prompt("maya", (*before, Block(Tier.VOLATILE, Scope.PERSONA, "newest", newest)))
+
+
+def test_what_was_heard_travels_behind_the_prompt(front: Front) -> None:
+    front.until(Ready)
+    said = []
+    for turn_id, seeds in ((1, (1, 2)), (2, (2, 1)), (3, (1, 2))):
+        rows = [rows_of(seed) for seed in seeds]
+        front.send(generate(turn_id, prompt=heard(*rows)), payload=b"".join(r.tobytes() for r in rows))
+        messages = [m for m, _ in front.until(Finished, turn_id)]
+        finished = messages[-1]
+        assert isinstance(finished, Finished) and finished.usage.prompt_tokens == 7 + 2 + 12 + 1
+        said.append("".join(m.text for m in messages if isinstance(m, Said)))
+    assert said[0] == said[2] != said[1]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", rows_of(1).tobytes()[:-4], rows_of(2).tobytes(), np.full((6, 64), np.nan, "<f4").tobytes()],
+)
+def test_rows_that_the_prompt_does_not_name_fail_their_turn_alone(front: Front, payload: bytes) -> None:
+    front.until(Ready)
+    front.send(generate(1, prompt=heard(rows_of(1))), payload=payload)
+    front.send(generate(2))
+    failed = front.until(Failed, 1)[-1][0]
+    assert isinstance(failed, Failed) and failed.code == "bad_input" and "\n" not in failed.message
+    front.until(Finished, 2)
+
+
+def test_rows_in_what_is_to_be_kept_are_refused(front: Front) -> None:
+    front.until(Ready)
+    rows = rows_of(1)
+    volatile = heard(rows).blocks[-1]
+    kept = Prompt("maya", (Block(Tier.SEMI_STABLE, Scope.SHARED, "conversation", volatile.parts),))
+    front.send(generate(1, prompt=kept), payload=rows.tobytes())
+    failed = front.until(Failed, 1)[-1][0]
+    assert isinstance(failed, Failed) and failed.code == "bad_input" and "SEMI_STABLE" in failed.message
+    front.send(Settle(kept))
+    assert front.until(Settled)[-1][0] == Settled("maya", 0)
+
+
+def test_a_bundle_that_cannot_speak_says_so(front: Front) -> None:
+    front.until(Ready)
+    front.send(generate(1, speech_tokens=50))
+    failed = front.until(Failed, 1)[-1][0]
+    assert isinstance(failed, Failed) and failed.code == "bad_input" and failed.remedy
+
+
+def test_a_spoken_reply_comes_as_text_and_then_as_frames(speaking_front: Front) -> None:
+    ready = speaking_front.until(Ready)[-1][0]
+    assert isinstance(ready, Ready) and ready.facts["capabilities"]["audio_out"]
+    assert ready.facts["speech"]["codes_per_group"] == 4
+    text = Sampling(grammar='root ::= " be silent"')
+    num_speech_tokens = num_frames = 0
+    for turn_id, persona in enumerate(("maya", "leo", "ines", "sam"), 1):
+        asked = generate(turn_id, prompt=prompt(persona), sampling=text, max_tokens=20, speech_tokens=150)
+        speaking_front.send(asked)
+        messages = speaking_front.until(Finished, turn_id)
+        kinds = [type(m) for m, _ in messages]
+        assert kinds == sorted(kinds, key=[Began, Said, Codes, Finished].index)
+        assert "".join(m.text for m, _ in messages if isinstance(m, Said)) == " be silent"
+        frames = [(m.word, np.frombuffer(payload, "<i2")) for m, payload in messages if isinstance(m, Codes)]
+        assert all(codes.shape == (2,) and codes.min() >= 0 and codes.max() < 4 for _, codes in frames)
+        assert [word for word, _ in frames] == sorted(word for word, _ in frames)
+        finished = messages[-1][0]
+        assert isinstance(finished, Finished)
+        assert 2 * len(frames) <= finished.usage.speech_tokens <= 150
+        assert not frames or finished.stages[-1][0] == "llm.speech"
+        num_speech_tokens += finished.usage.speech_tokens
+        num_frames += len(frames)
+    assert num_frames > 0  # a random mind, but the same on every run
+    speaking_front.send(Inspect(9))
+    stats = speaking_front.until(Stats)[-1][0]
+    assert isinstance(stats, Stats)
+    assert stats.values["tokens"]["speech"] == num_speech_tokens
+    assert stats.values["speech_strays"] > 0
+
+
+def test_a_bundle_whose_mind_lacks_the_codes_is_refused(bundle: Path, tmp_path: Path) -> None:
+    for name in ("bundle.toml", "mind.gguf"):
+        (tmp_path / name).write_bytes((bundle / name).read_bytes())
+    with (tmp_path / "bundle.toml").open("a") as file:
+        file.write(SPEECH)
+    ours, theirs = socket.socketpair()
+    worker_shell = shell.Shell(theirs.detach(), ToLlm)
+    config = LlamaConfig(cells=256, sequences=2, batch_tokens=16, decode_threads=1, batch_threads=1)
+    with pytest.raises(BundleError, match="code_0"):
+        llm.serve(
+            worker_shell,
+            catalogue.find(str(tmp_path)),
+            config,
+            1 << 20,
+            Limits(context_tokens=64),
+            SystemClock(),
+        )
+    worker_shell.close()
+    ours.close()

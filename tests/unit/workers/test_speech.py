@@ -18,6 +18,7 @@ from sensorium.errors import WorkerFailed
 from sensorium.metrics import Counters
 from sensorium.persona import Voice
 from sensorium.speech.fake import FakeTextToSpeech
+from sensorium.speech.synthesizer import BridgedVoice
 from sensorium.wire.records import (
     Cancel,
     Failed,
@@ -35,7 +36,6 @@ from sensorium.wire.records import (
     Stop,
     ToSpeech,
 )
-from sensorium.workers.shell import Shell
 from sensorium.workers.speech import SpeechWorker
 
 
@@ -62,25 +62,15 @@ class Breaking(FakeTextToSpeech):
 
 
 @pytest.fixture
-def serve(connect):
+def serve(run_worker):
     """Runs the worker's loop on a thread against an engine of the test's choice."""
-    running = []
 
     def start(bridge: FakeTextToSpeech):
-        front, theirs = connect(FromSpeech)
-        shell = Shell(theirs.detach(), ToSpeech)
-        worker = SpeechWorker(shell, bridge, Counters(), SystemClock())
-        thread = threading.Thread(target=worker.serve)
-        thread.start()
-        running.append((front, shell, thread))
-        return front
+        counters = Counters()
+        engine = BridgedVoice(bridge, counters)
+        return run_worker(FromSpeech, ToSpeech, lambda s: SpeechWorker(s, engine, counters, SystemClock()))
 
-    yield start
-    for front, shell, thread in running:
-        front.socket.close()
-        thread.join(timeout=20)
-        assert not thread.is_alive()
-        shell.close()
+    return start
 
 
 @pytest.fixture(params=["fake", "espeak"])
@@ -143,6 +133,7 @@ def test_a_turn_is_spoken_from_the_first_piece_to_the_last_sample(process):
 
     values = stats(front)
     assert values["counters"] == {"bridge_calls_total{kind=tts}": 2}
+    assert [values[name]["count"] for name in ("first_chunk_ms", "phrase_ms", "rtf")] == [1, 2, 1]
     assert values["rss_bytes"] > 1_000_000 and values["open_turns"] == 0
     front.send(Stop())
     assert child.wait(timeout=20) == 0

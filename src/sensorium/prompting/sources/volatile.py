@@ -10,8 +10,8 @@ from sensorium.prompting.numerals import clock_words
 from sensorium.prompting.sources.conversation import entry_parts
 from sensorium.prompting.sources.text import as_name, as_words
 from sensorium.prompting.tiers import Parts, Source
-from sensorium.prompting.view import View
-from sensorium.request import Scope, Tier
+from sensorium.prompting.view import Rows, View
+from sensorium.request import Part, Scope, Tier
 
 # (first hour, how it is called); the last that fits counts.
 _DAY_PARTS = (
@@ -29,9 +29,15 @@ def memories(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
 
 
 def percepts(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
-    """Who is here first, then what is perceived, in the order given."""
-    texts = (_presence(view, prompt_format), *(as_words(p, prompt_format) for p in view.percepts))
-    return (prompt_format.framed(prompt_format.percept, text) for text in texts if text)
+    """Who is here first, then what is in view, then what else is perceived, in the order given."""
+    frame = prompt_format.percept
+    if presence := _presence(view, prompt_format):
+        yield prompt_format.framed(frame, presence)
+    for picture in view.pictures:
+        yield prompt_format.framed_parts(frame, (*prompt_format.parts(prompt_format.image), picture.part))
+    for text in (as_words(percept, prompt_format) for percept in view.percepts):
+        if text:
+            yield prompt_format.framed(frame, text)
 
 
 def time(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
@@ -43,7 +49,11 @@ def time(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
 
 
 def newest(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
-    if view.newest is not None:
+    if view.newest is not None and view.heard:
+        content = tuple(part for piece in view.heard if (part := _heard(piece, prompt_format)).text)
+        name = as_name(view.newest.speaker_name, prompt_format)
+        yield prompt_format.framed_parts(prompt_format.person, content, name)
+    elif view.newest is not None:
         yield entry_parts(view.newest, view.persona.id, prompt_format)
 
 
@@ -67,6 +77,10 @@ def _presence(view: View, prompt_format: PromptFormat) -> str:
     if prompt_format.text_form == "spoken":
         return f" here {verb} {_listed(names, ' ')}"
     return f"Here {verb} {_listed(names, ', ')}."
+
+
+def _heard(piece: Rows | str, prompt_format: PromptFormat) -> Part:
+    return piece.part if isinstance(piece, Rows) else Part(as_words(piece, prompt_format))
 
 
 def _by_name(name: str) -> tuple[str, str]:

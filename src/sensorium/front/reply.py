@@ -1,0 +1,148 @@
+"""One reply on its way out: the mind's words and codes inside the mouth's sounds, and what was heard of it.
+
+Closing the iterators is the only way to stop it; what was heard until then is stored. Knows nothing of who
+was chosen to reply and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from typing import NamedTuple, TypeVar
+
+from sensorium.clock import Clock
+from sensorium.dialogue.turn import Turns, TurnState
+from sensorium.front.adapters import AdapterTable
+from sensorium.front.links import CodeFrames, LlmLink, Pcm, SpeechLink
+from sensorium.front.publisher import Publisher
+from sensorium.front.report import Draft
+from sensorium.front.room import RoomState
+from sensorium.metrics import Counters
+from sensorium.persona import Persona
+from sensorium.request import Prompt
+from sensorium.trace import Stage, Trace
+from sensorium.wire.records import Began, Finished, Generate, PhraseSpoken, Said, StageTuple, WordSpoken
+
+# Of a native mind: more than any of its words takes.
+_SPEECH_TOKENS_PER_TOKEN = 16
+
+Sound = Pcm | PhraseSpoken | WordSpoken
+T = TypeVar("T")
+
+
+class Speaker(NamedTuple):
+    """What turns a prompt into a reply. Without `speech` it is in text only; `native`: the mind makes the
+    codes of its speech itself, no bridge speaks its words. `show` writes a reply as people read it."""
+
+    room: RoomState
+    llm: LlmLink
+    speech: SpeechLink | None
+    native: bool
+    show: Callable[[str], str]
+    adapters: AdapterTable
+    turns: Turns
+    clock: Clock
+    trace: Trace
+    counters: Counters
+
+    async def speak(
+        self, draft: Draft, persona: Persona, prompt: Prompt, rows: bytes, publisher: Publisher | None
+    ) -> None:
+        """Two nested iterators: what the mind says inside what the mouth makes of it. `rows` are those of the
+        prompt."""
+        turn_id = draft.turn.turn_id
+        aloud = publisher is not None and self.speech is not None
+        whole = False
+        try:
+            async with aclosing(self._pieces(draft, persona, prompt, rows, aloud=aloud)) as pieces:
+                if publisher is None or self.speech is None:
+                    async for _ in pieces:
+                        pass
+                else:
+                    async with aclosing(self._sounds(self.speech, turn_id, persona, pieces)) as sounds:
+                        async for sound in sounds:
+                            await self._sound(draft, sound, publisher)
+                    await publisher.played(turn_id)
+            whole = True
+        finally:
+            await self._record(draft, persona, publisher, whole=whole)
+
+    def _sounds(
+        self, speech: SpeechLink, turn_id: int, persona: Persona, pieces: AsyncIterator[str | CodeFrames]
+    ) -> AsyncGenerator[Sound]:
+        if self.native:
+            return speech.speak_codes(turn_id, _only(CodeFrames, pieces))
+        return speech.speak(turn_id, persona.voice, _only(str, pieces))
+
+    async def _pieces(
+        self, draft: Draft, persona: Persona, prompt: Prompt, rows: bytes, *, aloud: bool
+    ) -> AsyncGenerator[str | CodeFrames]:
+        turn, recipe = draft.turn, self.room.room.recipe
+        draft.adapters = await self.adapters.ensure(persona)
+        speech_tokens = _SPEECH_TOKENS_PER_TOKEN * recipe.max_reply_tokens if aloud and self.native else 0
+        request = Generate(
+            turn.turn_id, prompt, recipe.sampling, recipe.max_reply_tokens, draft.adapters, speech_tokens
+        )
+        asked_s = self.clock.now_s()
+        async with aclosing(self.llm.generate(request, rows)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Began):
+                    draft.usage, draft.block_tokens = piece.usage, piece.block_tokens
+                elif isinstance(piece, Finished):
+                    draft.usage = piece.usage
+                    self._note("llm", turn.turn_id, piece.stages)
+                elif isinstance(piece, CodeFrames):
+                    yield piece
+                elif isinstance(piece, Said) and not piece.special and piece.text:
+                    if draft.first_words_s is None:
+                        draft.first_words_s = self.clock.now_s()
+                        self.trace.add("first_words", turn.turn_id, asked_s, draft.first_words_s)
+                    turn.said += piece.text
+                    yield piece.text
+
+    async def _sound(self, draft: Draft, sound: Sound, publisher: Publisher) -> None:
+        turn = draft.turn
+        if isinstance(sound, WordSpoken):
+            draft.spoken.word(sound, turn.said.split())
+            return
+        if isinstance(sound, PhraseSpoken):
+            draft.spoken.phrase(sound)
+            draft.num_phrases += 1
+            self.counters.add("bridge_calls_total", kind="tts")
+            self._note("speech", turn.turn_id, sound.stages)
+            return
+        if draft.first_sound_s is None:
+            self.turns.move(turn, TurnState.SPEAKING)
+            draft.first_sound_s = self.clock.now_s()
+            self.trace.add(
+                "first_sound", turn.turn_id, draft.first_words_s or draft.started_s, draft.first_sound_s
+            )
+        draft.pcm += sound.data
+        draft.sample_rate_hz = sound.sample_rate_hz
+        await publisher.send_audio(turn.turn_id, sound.data, sound.sample_rate_hz)
+
+    async def _record(
+        self, draft: Draft, persona: Persona, publisher: Publisher | None, *, whole: bool
+    ) -> None:
+        """Stores the reply as it was heard: all of it, or what was played before it broke off."""
+        turn = draft.turn
+        said, heard_samples = self.show(turn.said.strip()), len(draft.pcm) // 2
+        if publisher is None or self.speech is None or whole:
+            draft.heard_text = said
+        else:
+            heard_samples = min(heard_samples, publisher.heard_samples(turn.turn_id))
+            draft.heard_text = self.show(draft.spoken.heard_text(heard_samples))
+        if draft.heard_text:
+            with self.trace.stage("record", turn.turn_id):
+                await self.room.said(
+                    persona, draft.heard_text, turn.turn_id, spoken=said, heard_samples=heard_samples
+                )
+
+    def _note(self, process: str, turn_id: int, stages: tuple[StageTuple, ...]) -> None:
+        self.trace.extend(Stage(process, name, turn_id, start_s, end_s) for name, start_s, end_s in stages)
+
+
+async def _only(kind: type[T], pieces: AsyncIterator[object]) -> AsyncGenerator[T]:
+    async for piece in pieces:
+        if isinstance(piece, kind):
+            yield piece

@@ -1,0 +1,131 @@
+"""The mouth of a turn that the mind speaks itself: codes of words in, samples and where each word lies out.
+
+Counts time in samples of the turn. Knows nothing of tokens, sockets or other turns: the voice is in the
+codes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from sensorium.errors import BadInput
+from sensorium.persona import Voice
+from sensorium.speech.codec import CODES_PER_FRAME, FRAME_SAMPLES, MAX_FRAMES_AT_ONCE, Codes, check_codes
+from sensorium.speech.mouth import FIRST_CHUNK_MS, LATER_CHUNK_MS, Events, Pcm, Samples, Word, WordCodes
+
+SAMPLE_RATE_HZ = 16_000
+MAX_FRAMES_PER_TURN = MAX_FRAMES_AT_ONCE  # a minute
+
+_FIRST_SAMPLES = FIRST_CHUNK_MS * SAMPLE_RATE_HZ // 1000
+_LATER_SAMPLES = LATER_CHUNK_MS * SAMPLE_RATE_HZ // 1000
+_WARM_FRAMES = 4
+
+
+class CodecStream(Protocol):
+    """One stream of a codec; see `codec.Decoder`."""
+
+    def feed(self, codes: Codes) -> Samples:
+        """Frames (n, 2) in, the samples out that are sure now, some frames late."""
+        ...
+
+    def flush(self) -> Samples:
+        """The rest: 640 samples a frame in all."""
+        ...
+
+
+class NativeVoice:
+    """An `Engine` over a codec; each mouth gets a stream of its own from `open_stream`."""
+
+    sample_rate_hz = SAMPLE_RATE_HZ
+
+    def __init__(self, open_stream: Callable[[], CodecStream], engine: str = "codec") -> None:
+        self.engine = engine
+        self._open_stream = open_stream
+
+    def warm_up(self) -> dict[str, object]:
+        stream = self._open_stream()
+        stream.feed(np.zeros((_WARM_FRAMES, CODES_PER_FRAME), np.int16))
+        stream.flush()
+        return {"engine": self.engine, "sample_rate_hz": SAMPLE_RATE_HZ}
+
+    def open(self, voice: Voice) -> NativeMouth:
+        """`voice` is how a bridge would sound; here the mind has chosen already."""
+        return NativeMouth(self._open_stream())
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class NativeMouth:
+    """A `Mouth` that takes `WordCodes`, words in order.
+
+    The first samples leave with the second frame; each chunk after them is at least as long as all before it,
+    up to 200 ms, so that a mind that keeps up is never waited for. A word without codes is in the sound of
+    its neighbour and no `Word` tells of it.
+    """
+
+    def __init__(self, stream: CodecStream) -> None:
+        self._stream = stream
+        self._pending = np.zeros(0, np.int16)
+        self._num_samples = 0
+        self._num_frames = 0
+        self._word = 0
+        self._word_start = 0  # in frames
+        self._ended: deque[Word] = deque()
+
+    @property
+    def num_samples(self) -> int:
+        return self._num_samples
+
+    def feed(self, said: str | WordCodes) -> Events:
+        """Raises BadInput for text, for codes out of range, for a word before the last one, and for more than
+        a minute in all; then nothing of `said` was spoken."""
+        if not isinstance(said, WordCodes):
+            raise BadInput("the codec speaks codes, not words", remedy="start the speech worker as a bridge")
+        codes = check_codes(said.codes)
+        if said.word < self._word:
+            raise BadInput(f"codes of word {said.word} after those of word {self._word}")
+        if self._num_frames + len(codes) > MAX_FRAMES_PER_TURN:
+            seconds = MAX_FRAMES_PER_TURN * FRAME_SAMPLES // SAMPLE_RATE_HZ
+            raise BadInput(f"more than {seconds} s of speech in one turn")
+        if said.word > self._word:
+            self._end_word()
+            self._word = said.word
+        for frame in codes[:, None]:
+            self._num_frames += 1
+            self._pending = np.concatenate((self._pending, self._stream.feed(frame)))
+            if len(self._pending) and len(self._pending) >= self._chunk_limit():
+                yield from self._give()
+
+    def flush(self) -> Events:
+        self._end_word()
+        self._pending = np.concatenate((self._pending, self._stream.flush()))
+        while len(self._pending):
+            yield from self._give()
+        yield from self._over()
+
+    def _chunk_limit(self) -> int:
+        if self._num_samples == 0:
+            return 0
+        return min(max(_FIRST_SAMPLES, self._num_samples), _LATER_SAMPLES)
+
+    def _give(self) -> Events:
+        chunk, self._pending = self._pending[:_LATER_SAMPLES], self._pending[_LATER_SAMPLES:]
+        self._num_samples += len(chunk)
+        yield Pcm(chunk)
+        yield from self._over()
+
+    def _over(self) -> Events:
+        while self._ended and self._ended[0].end_sample <= self._num_samples:
+            yield self._ended.popleft()
+
+    def _end_word(self) -> None:
+        """The frames so far belong to the words so far; samples are counted as if the codec were not late."""
+        if self._num_frames > self._word_start:
+            start, end = self._word_start * FRAME_SAMPLES, self._num_frames * FRAME_SAMPLES
+            self._ended.append(Word(self._word, start, end))
+        self._word_start = self._num_frames

@@ -1,0 +1,1 @@
+"""How a voice is made of recordings, and how it sounds. Making needs the extra [train]."""

@@ -1,0 +1,123 @@
+"""How a spoken reply stands in a mind's sequence: the ids that a voice learns from.
+
+    <|begin|> <|self|> w1 ... wN <|end|>
+    <|speak|> w1 w2 [codes of w1] w3 [codes of w2] ... <|end|> [codes of wN] <|done|>
+
+The same as `inference/speaking.py` writes it when a persona speaks. Knows nothing of sound and of learning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensorium.bundles.catalogue import Bundle
+from sensorium.errors import BadInput, BundleError
+from sensorium.inference.backend import Backend
+from sensorium.inference.speaking import SpeechTokens, find_tokens, split_words
+from sensorium.prompting.format import PromptFormat, from_bundle
+from sensorium.request import Block, Part, Prompt, Scope, SpeechFormat, Tier
+
+Codes = NDArray[np.int64]  # (frames, groups)
+
+
+class Sentence(NamedTuple):
+    """`ids` int32 (n,) of a spoken reply; from `speak_at` on the voice acts. `text` is what is said."""
+
+    text: str
+    ids: NDArray[np.int32]
+    speak_at: int
+
+
+class Script:
+    """One mind's way to write speech. `backend` only for its vocabulary."""
+
+    def __init__(self, bundle: Bundle, backend: Backend) -> None:
+        """Raises BundleError when the bundle's mind does not speak, or not in a way that is known here."""
+        self._backend = backend
+        prompt_format, self.format = speech_of(bundle)
+        self.speech: SpeechTokens = find_tokens(self.format, backend)
+        self._before = tuple(backend.special(part.text) for part in _opening(prompt_format))
+        self._end = backend.special(prompt_format.self_.close[0])
+
+    def words(self, words: Sequence[str]) -> list[list[int]]:
+        """The ids of each word, as they are forced when it is spoken. Raises BadInput when the mind's
+        vocabulary takes them for other words."""
+        ids = self._backend.tokenize("".join(f" {word}" for word in words))
+        found = split_words((token, self._backend.piece(token)[0]) for token in ids)
+        if len(found) != len(words):
+            raise BadInput(f"the model cannot say {' '.join(words)!r} word by word")
+        return found
+
+    def sentence(self, words: Sequence[str], codes: Sequence[Codes]) -> Sentence:
+        """`codes` of each word, none for a word that shares the sound of the one before. Raises BadInput as
+        `words`, and for codes that are none."""
+        texts = self.words(words)
+        plain = [*self._before, *(token for text in texts for token in text), self._end]
+        ids = [*plain, *interleave(self.speech, [*texts, [self._end]], codes)]
+        return Sentence(" ".join(words), np.array(ids, np.int32), len(plain))
+
+
+def speech_of(bundle: Bundle) -> tuple[PromptFormat, SpeechFormat]:
+    """Raises BundleError when no voice can be made for this bundle."""
+    if not bundle.capabilities.audio_out or bundle.speech is None:
+        raise BundleError(
+            f"the mind of bundle {bundle.name} writes and does not speak, so it can have no voice",
+            remedy="configure a bundle with audio_out",
+        )
+    prompt_format = from_bundle(bundle.prompt)
+    if prompt_format.text_form != "spoken" or len(prompt_format.self_.close) != 1:
+        raise BundleError(
+            f"bundle {bundle.name} does not write its replies as spoken words and one closing token",
+            remedy="voices are made only for bundles that do",
+        )
+    return prompt_format, bundle.speech
+
+
+def reply_prompt(bundle: Bundle) -> Prompt:
+    """A prompt that holds nothing: the mind's reply is all that there is."""
+    prompt_format, _ = speech_of(bundle)
+    return Prompt("voice", (Block(Tier.VOLATILE, Scope.PERSONA, "reply", _opening(prompt_format)),))
+
+
+def interleave(speech: SpeechTokens, texts: Sequence[Sequence[int]], codes: Sequence[Codes]) -> list[int]:
+    """From `open` to `close`, each text one ahead of its sound; `texts` has one more than `codes`, the end.
+
+    Raises BadInput for codes that are none.
+    """
+    ids = [speech.open, *texts[0]]
+    for text, sound in zip(texts[1:], codes, strict=True):
+        ids += text
+        ids += code_ids(speech, sound)
+    return [*ids, speech.close]
+
+
+def code_ids(speech: SpeechTokens, codes: Codes) -> list[int]:
+    """Frame by frame. Raises BadInput for other shapes and numbers."""
+    if codes.ndim != 2 or codes.shape[1] != speech.groups:
+        raise BadInput(f"codes of shape {codes.shape} where (frames, {speech.groups}) is expected")
+    if codes.size and not 0 <= int(codes.min()) <= int(codes.max()) < speech.codes_per_group:
+        raise BadInput(f"a code outside 0 to {speech.codes_per_group - 1}")
+    offsets = speech.first_code + speech.codes_per_group * np.arange(speech.groups)
+    ids: list[int] = (codes + offsets).reshape(-1).tolist()
+    return ids
+
+
+def deal(starts: Sequence[int | None], codes: Codes) -> list[Codes]:
+    """The codes of each word, from the frame in which it begins to the next one's; the first begins at 0. A
+    word without a beginning has none: its sound is the word's before it."""
+    dealt: list[Codes] = []
+    end = len(codes)
+    for start in reversed(starts):
+        begin = end if start is None else min(start, end)
+        dealt.append(codes[begin:end])
+        end = begin
+    dealt.reverse()
+    return dealt
+
+
+def _opening(prompt_format: PromptFormat) -> tuple[Part, ...]:
+    return (*prompt_format.parts(prompt_format.begin), *prompt_format.reply_open())

@@ -1,0 +1,190 @@
+"""From a folder of recordings to a voice file: read, put into codes, laid on words, learnt, written.
+
+What was learnt is put aside in a folder on the way, so that nothing is lost when it is interrupted. Decides
+nothing about names and asks nobody; that is the command line's.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from sensorium.bundles.catalogue import Bundle
+from sensorium.clock import Clock
+from sensorium.errors import BadInput
+from sensorium.hearing.encoder import EarModel, Encoder
+from sensorium.inference.llama import LlamaBackend, LlamaConfig
+from sensorium.inference.speaking import SpeechTokens
+from sensorium.tuning import alignment, codec_encoder, decoder, voice_file
+from sensorium.tuning.learning import Learner, Progress, Settings
+from sensorium.tuning.recordings import STOP, LeftOut, Recording, read_folder
+from sensorium.tuning.script import Script, Sentence, deal, speech_of
+from sensorium.voices.card import Card
+
+MIN_SECONDS, MAX_SECONDS = 300.0, 1_200.0
+CHECKPOINT = "checkpoint.pt"
+_SAVE_EVERY_S = 30.0
+_MAX_CHECKPOINT_BYTES = 1 << 30
+_PREVIEW_WORDS = 12
+
+
+class Prepared(NamedTuple):
+    """`seconds` of the recordings that are used."""
+
+    sentences: list[Sentence]
+    left_out: list[LeftOut]
+    seconds: float
+    speech: SpeechTokens
+
+
+class Stopped(NamedTuple):
+    """Interrupted; what was learnt so far lies in `folder`."""
+
+    folder: Path
+    progress: Progress
+
+
+class Made(NamedTuple):
+    """The finished voice, its file and how it was learnt."""
+
+    file: Path
+    card: Card
+    progress: Progress
+
+
+def prepare(
+    bundle: Bundle, recordings: Path, *, min_seconds: float = MIN_SECONDS, max_seconds: float = MAX_SECONDS
+) -> Prepared:
+    """Reads and aligns what can be used. Raises BadInput when that is less than `min_seconds`, BundleError
+    when the bundle's mind does not speak or its files cannot be used."""
+    speech_of(bundle)
+    with closing(LlamaBackend(bundle.file("mind"), LlamaConfig(cells=512, sequences=2))) as backend:
+        script = Script(bundle, backend)
+        ear = Encoder(EarModel.load(bundle.file("ear")))
+        encoder = codec_encoder.load(bundle.file("codec_encoder"))
+        found, left_out = read_folder(recordings, frozenset(ear.words), max_seconds=max_seconds)
+        sentences: list[Sentence] = []
+        seconds = 0.0
+        for recording in found:
+            try:
+                sentences.append(_sentence(recording, script, ear, encoder))
+            except BadInput as e:
+                left_out.append(LeftOut(recording.name, e.message))
+            else:
+                seconds += recording.seconds
+    if seconds < min_seconds:
+        raise BadInput(
+            f"{seconds / 60:.1f} minutes of recordings can be used, a voice needs {min_seconds / 60:.0f}; "
+            f"left out: {summary(left_out)}",
+            remedy="record more, or mend what was left out",
+        )
+    return Prepared(sentences, left_out, seconds, script.speech)
+
+
+def _sentence(recording: Recording, script: Script, ear: Encoder, encoder: codec_encoder.Weights) -> Sentence:
+    """Raises BadInput with the reason when it cannot be used."""
+    labels = [1 + ear.words.index(word) for word in recording.words if word != STOP]
+    found = alignment.align(alignment.listen(ear, recording.samples), labels)
+    if found is None or found.log_prob < alignment.MIN_LOG_PROB:
+        raise BadInput("the model's ear hears something else than its transcript")
+    codes = codec_encoder.encode(encoder, recording.samples)
+    starts = iter(alignment.word_starts(found.named, len(codes)))
+    firsts = [None if word == STOP else next(starts) for word in recording.words]
+    return script.sentence(recording.words, deal(firsts, codes))
+
+
+def learn(
+    bundle: Bundle,
+    prepared: Prepared,
+    settings: Settings,
+    card: Card,
+    folder: Path,
+    clock: Clock,
+    on_progress: Callable[[Progress], None],
+    should_stop: Callable[[], bool],
+    *,
+    resume: bool,
+) -> Made | Stopped:
+    """Learns until it is done or `should_stop`. `card` says all but the preview text and the model.
+
+    `folder` holds what is put aside and in the end the voice's file. Raises BadInput when nothing can be gone
+    on with, when nothing was learnt, or when the disk refuses; BundleError when the mind is of another kind.
+    """
+    mind = bundle.file("mind")
+    learner = Learner(decoder.load(mind), prepared.speech, prepared.sentences, settings)
+    if resume:
+        learner.restore(read_checkpoint(folder))
+    saved_s = clock.now_s()
+    while not learner.done and not should_stop():
+        on_progress(learner.step(clock))
+        if clock.now_s() - saved_s >= _SAVE_EVERY_S:
+            _save(folder / CHECKPOINT, learner.to_bytes())
+            saved_s = clock.now_s()
+    _save(folder / CHECKPOINT, learner.to_bytes())
+    if not learner.done:
+        return Stopped(folder, learner.progress)
+    learner.measure()
+    progress = learner.progress
+    if not progress.best.loss < progress.first.loss:
+        raise BadInput(
+            "nothing was learnt from these recordings", remedy="check that sound and text belong together"
+        )
+    card = msgspec.structs.replace(
+        card, preview_text=_preview_text(learner.held_out), base_sha256=bundle.files["mind"].sha256
+    )
+    file = folder / f"{card.name}.gguf"
+    voice_file.write(file, learner.lora, card, (prepared.speech.open,))
+    return Made(file, card, progress)
+
+
+def summary(left_out: list[LeftOut]) -> str:
+    """How many and why, most frequent reason first: "3 (2: it is silent; 1: it has no transcript)"."""
+    counts: dict[str, int] = {}
+    for _, reason in left_out:
+        counts[reason] = counts.get(reason, 0) + 1
+    reasons = sorted(counts.items(), key=lambda item: -item[1])
+    more = f"; {len(reasons) - 4} other reasons" if len(reasons) > 4 else ""
+    listed = "; ".join(f"{count}: {reason}" for reason, count in reasons[:4])
+    return f"{len(left_out)} ({listed}{more})" if left_out else "none"
+
+
+def read_checkpoint(folder: Path) -> bytes:
+    """Raises BadInput when there is none, or it cannot be read."""
+    path = folder / CHECKPOINT
+    try:
+        if path.stat().st_size > _MAX_CHECKPOINT_BYTES:
+            raise BadInput(f"{path} is too large for what was put aside", remedy="delete it")
+        return path.read_bytes()
+    except FileNotFoundError as e:
+        raise BadInput("there is nothing to go on with", remedy="train without --resume") from e
+    except OSError as e:
+        raise BadInput(f"{path} cannot be read: {e.strerror}", remedy="check its permissions") from e
+
+
+def _preview_text(held_out: list[Sentence]) -> str:
+    """The longest held-out sentence of at most twelve words, else the shortest."""
+    texts = sorted((s.text for s in held_out), key=lambda text: len(text.split()))
+    short = [text for text in texts if len(text.split()) <= _PREVIEW_WORDS]
+    return short[-1] if short else texts[0]
+
+
+def _save(path: Path, data: bytes) -> None:
+    """Whole or not at all. Raises BadInput when the disk refuses."""
+    part = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(part, path)
+    except OSError as e:
+        if part:
+            with suppress(OSError):
+                os.unlink(part)
+        raise BadInput(f"{path} cannot be written: {e.strerror}", remedy="free some space") from e

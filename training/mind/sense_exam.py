@@ -1,0 +1,121 @@
+"""The mind's examination by text, by voice and of pictures, through the house's own scheduler and llama.cpp.
+
+The same plays are put three ways, so that what hearing costs can be seen; pictures are fresh ones. Knows
+nothing of torch models.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensorium.bundles.catalogue import find
+from sensorium.hearing.encoder import EarModel
+from training.ear.data import utter
+from training.ear.noise import add_at_snr, coloured
+from training.ear.voices import base_style, held_out_style
+from training.espeak import Style
+from training.mind import pictures
+from training.mind.answer import Answerer
+from training.mind.exam import EXAM_SEED, SEEN_SKILLS, draw_exam
+from training.mind.heard import listen
+from training.mind.play import Play
+from training.world import VOCABULARY, Split
+
+_PICTURES_SEED = 8_200_000
+
+
+class Way(NamedTuple):
+    """How the newest message comes. `bars`: least share of right answers, by split."""
+
+    name: str
+    style: Callable[[random.Random], Style] | None
+    snr_db: float | None
+    bars: dict[Split, float]
+
+
+WAYS = (
+    Way("by text", None, None, {"train": 0.98}),
+    Way("by voice", base_style, None, {"fillers": 0.95, "phrasings": 0.85}),
+    Way("by voice, voices never trained", held_out_style, None, {}),
+    Way("by voice, white noise 15 dB", base_style, 15.0, {"fillers": 0.90}),
+)
+
+
+class Projections:
+    """What the house's hearing and vision make of states."""
+
+    def __init__(self, path: Path) -> None:
+        with np.load(path) as kept:
+            self._arrays = {name: kept[name].astype(np.float32) for name in kept.files}
+
+    def rows(self, sense: str, states: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, width of the sense) -> (n, width of the mind)."""
+        projected = states @ self._arrays[f"{sense}_weight"].T + self._arrays[f"{sense}_bias"]
+        return np.asarray(projected, np.float32)
+
+
+class Examiner:
+    def __init__(self, gguf: Path, senses: Path) -> None:
+        self._answerer = Answerer(gguf)
+        self._ear = EarModel.load(find("nano").file("ear"))
+        self._projections = Projections(senses)
+        self._noise = np.random.default_rng(EXAM_SEED)
+
+    def right(self, play: Play, way: Way, rng: random.Random) -> bool:
+        heard = None if way.style is None else self._hear(play, way, way.style(rng), rng)
+        return self._answerer.reply_to(play, heard=heard) == play.newest.reply
+
+    def right_of_picture(self, play: Play, bank: pictures.PictureBank) -> bool:
+        assert play.moment.picture is not None
+        embeddings = bank.embeddings[play.moment.picture.which, : 1 + len(play.moment.sights)]
+        seen = self._projections.rows("eye", embeddings.astype(np.float32))
+        return self._answerer.reply_to(play, seen=seen) == play.newest.reply
+
+    def close(self) -> None:
+        self._answerer.close()
+
+    def _hear(self, play: Play, way: Way, style: Style, rng: random.Random) -> NDArray[np.float32]:
+        samples = utter(rng, play.newest.text.split(), style, {}).samples
+        if way.snr_db is not None:
+            samples = add_at_snr(samples, coloured(self._noise, len(samples), 0.0), way.snr_db)
+        states = [word.state for word in listen(self._ear, samples)]
+        return self._projections.rows("ear", np.array(states, np.float32).reshape(len(states), -1))
+
+
+def _can_be_heard(play: Play) -> bool:
+    return play.newest.kind == "person" and all(w in VOCABULARY for w in play.newest.text.split())
+
+
+def rows(
+    per_skill: int = 10, gguf: Path | None = None, senses: Path | None = None, seed: int = EXAM_SEED
+) -> list[dict[str, Any]]:
+    examiner = Examiner(gguf or find("nano").file("mind"), senses or find("nano").file("senses"))
+    plays = [(split, play) for split, play in draw_exam(per_skill, seed=seed) if _can_be_heard(play)]
+    table = []
+    try:
+        for way in WAYS:
+            rng = random.Random(f"{seed}/{way.name}")
+            marks = [(split, examiner.right(play, way, rng)) for split, play in plays]
+            table.append(_row(way.name, marks, way.bars))
+        bank = pictures.collect(_PICTURES_SEED, 400)
+        exam = draw_exam(5 * per_skill, skills=SEEN_SKILLS, seed=seed, pictures=bank)
+        seen = [(split, examiner.right_of_picture(play, bank)) for split, play in exam]
+        table.append(_row("of pictures", seen, {}))
+    finally:
+        examiner.close()
+    return table
+
+
+def _row(name: str, marks: list[tuple[Split, bool]], bars: dict[Split, float]) -> dict[str, Any]:
+    shares: dict[str, float] = {}
+    for split in dict.fromkeys(split for split, _ in marks):
+        some = [right for of, right in marks if of == split]
+        shares[split] = sum(some) / len(some)
+    met = all(shares[split] >= bar for split, bar in bars.items()) if bars else None
+    return {"part": "mind", "skill": name, "answers": len(marks), **shares, "bars": bars, "met": met}

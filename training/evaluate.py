@@ -1,6 +1,7 @@
-"""Measures what is shipped: `python -m training.evaluate [--only mind|ear|codec|eye] [--json]`.
+"""Measures what is shipped: `python -m training.evaluate [--only mind|senses|speech|ear|codec|eye] [--json]`.
 
-The mind answers through llama.cpp; the ear, the codec and the eye run in ONNX Runtime. Prints tables for
+The mind answers through the house's scheduler and llama.cpp: to text ("mind"), to voices and of pictures
+("senses"), and aloud ("speech"). The ear, the codec and the eye run in ONNX Runtime. Prints tables for
 people; with --json the last line of stdout is one JSON object.
 """
 
@@ -17,7 +18,14 @@ from training.mind.answer import Answerer
 from training.mind.exam import EXAM_SEED, PRACTICE_SEED, TARGETS, Mark, as_text, draw_exam, table
 from training.mind.view import BUNDLE
 
-SENSES = ("ear", "codec", "eye")
+# Programs with tables of their own.
+PARTS = {
+    "senses": "training.mind.sense_exam",
+    "speech": "training.mind.speech_exam",
+    "ear": "training.ear.evaluate",
+    "codec": "training.codec.evaluate",
+    "eye": "training.eye.evaluate",
+}
 
 
 def evaluate_mind(gguf: Path, per_skill: int, show_wrong: int, seed: int) -> dict[str, Any]:
@@ -51,9 +59,9 @@ def _reached(shares: dict[str, dict[str, float]], split: Any) -> bool:
     return shares["all"][split] >= TARGETS[split]
 
 
-def evaluate_sense(name: str) -> list[dict[str, Any]]:
-    """The rows of the ear's, the codec's or the eye's own table."""
-    found: list[dict[str, Any]] = importlib.import_module(f"training.{name}.evaluate").rows()
+def evaluate_part(module: str) -> list[dict[str, Any]]:
+    """The rows of its own table."""
+    found: list[dict[str, Any]] = importlib.import_module(module).rows()
     for row in found:
         print(row)
     return found
@@ -61,7 +69,7 @@ def evaluate_sense(name: str) -> list[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=("mind", *SENSES), default=None)
+    parser.add_argument("--only", choices=("mind", *PARTS), default=None)
     parser.add_argument("--mind", type=Path, default=BUNDLE / "mind.gguf")
     parser.add_argument("--per-skill", type=int, default=70, help="answers for each skill in each split")
     parser.add_argument(
@@ -75,9 +83,9 @@ def main() -> None:
         results["mind"] = evaluate_mind(
             args.mind, args.per_skill, args.show_wrong, PRACTICE_SEED if args.practice else EXAM_SEED
         )
-    for name in SENSES:
+    for name, module in PARTS.items():
         if args.only in (None, name):
-            results[name] = evaluate_sense(name)
+            results[name] = evaluate_part(module)
     if args.json:
         print(json.dumps(results))
 

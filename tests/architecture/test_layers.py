@@ -49,6 +49,7 @@ LIBRARIES = {
     "inference": {"llama_cpp"},
     "hearing": {"samplerate", "pocketsphinx"},
     "speech": {"espeakng_loader", "samplerate"},
+    "vision": {"simplejpeg", "pyspng"},
     "tuning": {"torch", "gguf"},
     "workers": {"psutil"},
     "front": {"psutil", "uvloop", "starlette", "uvicorn"},
@@ -56,6 +57,7 @@ LIBRARIES = {
 EVERYWHERE = {"numpy", "msgspec"}
 MODEL_LIBRARIES = {
     "llama_cpp", "onnxruntime", "pocketsphinx", "espeakng_loader", "torch", "gguf", "onnx", "xllamacpp",
+    "simplejpeg", "pyspng",
 }  # fmt: skip
 
 NETWORK = {"asyncio", "anyio", "socket", "socketserver", "http", "urllib", "ssl", "selectors"}

@@ -76,6 +76,8 @@ class Answerer:
             pictures=() if seen is None else (_rows(seen),),
         )
         rows = np.concatenate(parts) if parts else None
+        # Cold: plays share little, and what is kept of other plays only takes room.
+        self._scheduler.prefix_cache.clear()
         prompt = self._tokenizer.prompt(lay_out(view, self._format))
         events = self._mind.generate(Request(1, "self", prompt, MAX_REPLY_TOKENS, rows=rows))
         said = "".join(event.text for event in events if isinstance(event, Said)).strip()
@@ -83,6 +85,7 @@ class Answerer:
 
     def speak(self, words: Sequence[str], adapters: tuple[AdapterUse, ...] = ()) -> Spoken:
         """Says just these words, with nothing before them."""
+        self._scheduler.prefix_cache.clear()
         text = " ".join(["", *words])
         begin = (Part("<|begin|>", special=True), Part("<|self|>", special=True))
         block = Block(Tier.VOLATILE, Scope.PERSONA, "reply", begin)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import signal
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
@@ -260,6 +261,8 @@ def main() -> None:
         run.start_from(args.start)
     num_parameters = sum(p.numel() for p in run.model.parameters())
     print(f"{num_parameters / 1e6:.2f} M parameters on {device}", flush=True)
+    # A job in the background does not hear Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         run.train(args.max_minutes * 60, processes=args.threads)
     except KeyboardInterrupt:

@@ -46,6 +46,11 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     training: dict[str, Any] = msgspec.field(default_factory=dict)
     folder: str = ""
 
+    def check_sees(self) -> None:
+        """Raises BundleError when its mind cannot see."""
+        if not self.capabilities.image_in:
+            raise BundleError(f"bundle {self.name} cannot see pictures", remedy="choose a bundle that can")
+
     def file(self, role: str) -> Path:
         """The checked path of "mind", "ear", ... Raises BundleError when absent or altered."""
         if role not in self.files:

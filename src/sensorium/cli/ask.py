@@ -1,4 +1,4 @@
-"""`sensorium ask`: one turn, by voice or in words."""
+"""`sensorium ask`: one turn, by voice or in words, maybe about a picture."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
 
+from sensorium.bundles import catalogue
 from sensorium.cli.output import Home, Json, run
 from sensorium.cli.running import (
     Bridge,
@@ -15,6 +16,7 @@ from sensorium.cli.running import (
     opened,
     raise_failed,
     read_pcm,
+    read_picture,
     run_async,
     said,
     seated,
@@ -26,15 +28,27 @@ from sensorium.errors import BadInput
 from sensorium.front.house import House
 from sensorium.front.listening import at_once
 from sensorium.front.publisher import Recording
-from sensorium.front.report import TurnReport
+from sensorium.front.report import TurnReport, stages_ms
+from sensorium.front.vision_link import Sight
+from sensorium.trace import Stage
 
 
 class Question(NamedTuple):
-    """`pcm` (mono s16le at `sample_rate_hz`) when it was asked by voice, else `text`."""
+    """`pcm` (mono s16le at `sample_rate_hz`) when it was asked by voice, else `text`. `picture`: the file's
+    bytes, b"" without one."""
 
     text: str
     pcm: bytes = b""
     sample_rate_hz: int = 0
+    picture: bytes = b""
+
+
+class Answer(NamedTuple):
+    """`sight` is what was seen of the picture, `stats` as `House.stats` gives them."""
+
+    report: TurnReport
+    sight: Sight | None
+    stats: dict[str, Any]
 
 
 def ask(
@@ -44,6 +58,9 @@ def ask(
         Path | None, Parameter(show_default=False, help="A recorded question, up to a minute of WAV.")
     ] = None,
     text: Annotated[str | None, Parameter(show_default=False, help="The question in words.")] = None,
+    image: Annotated[
+        Path | None, Parameter(show_default=False, help="A JPEG or PNG picture that everybody sees.")
+    ] = None,
     out: Annotated[
         Path | None, Parameter(show_default=False, help="Write the spoken answer to this WAV file.")
     ] = None,
@@ -55,32 +72,36 @@ def ask(
     json: Json = False,
     home: Home = None,
 ) -> None:
-    """One turn: ask a persona by voice or in words, and hear or read the answer.
+    """One turn: ask a persona by voice or in words, maybe about a picture, and hear or read the answer.
 
-    What is said is kept: the persona remembers it in the next command.
+    What is said is kept: the persona remembers it in the next command. A picture is in view in this one only.
 
     Example: sensorium ask --persona maya --text "what do you like" --out maya.wav
     """
     with run("ask", json) as output:
-        question = _question(wav, text)
+        question = _question(wav, text, image)
         if out is not None:
             _check_out(out)
         if adapter is not None and not adapter.is_file():
             raise BadInput(f"{adapter}: no such file", remedy="check the path")
         config = bridged(Config.load(home), bridge)
+        if question.picture:
+            catalogue.find(config.bundle).check_sees()
         persona_id = seated(config, room, persona)
         speaks = out is not None or wav is not None
         adapter = adapter.absolute() if adapter is not None else None
         turn = _turn(config, room, persona_id, question, adapter, speaks=speaks, quiet=json)
-        report, stats = run_async(turn)
+        report, sight, stats = run_async(turn)
         # Before the file is written: an answer that was given is not lost with a full disk.
+        if sight is not None:
+            output.text(f"in view: {', '.join(sight.things) or 'nothing known'}")
         output.text(f"{report.persona}: {said(report)}")
         output.text(f"  heard {report.heard!r}; {cost(report)}")
         path = ""
         if out is not None:
             path = write_reply(out, report)
             output.text(f"  {path or '(nothing was said aloud)'}")
-        output.result({"turns": [report.row(path)], **totals(stats)})
+        output.result({"turns": [report.row(path)], "picture": _picture_row(sight), **totals(stats)})
 
 
 async def _turn(
@@ -92,12 +113,14 @@ async def _turn(
     *,
     speaks: bool,
     quiet: bool,
-) -> tuple[TurnReport, dict[str, Any]]:
+) -> Answer:
     recording = Recording() if speaks else None
-    house = House(config, room=room, hears=bool(question.pcm), speaks=speaks)
+    sees = bool(question.picture)
+    house = House(config, room=room, hears=bool(question.pcm), speaks=speaks, sees=sees)
     async with opened(house, quiet=quiet, warm=(persona_id,)):
         if adapter is not None:
             await house.use_adapter(persona_id, adapter)
+        sight = await house.look(question.picture) if sees else None
         if question.pcm:
             assert recording is not None
             sound = at_once(question.pcm, question.sample_rate_hz)
@@ -105,18 +128,30 @@ async def _turn(
         else:
             report = await house.turn_text(question.text, to=persona_id, publisher=recording)
         raise_failed(report)
-        return report, await house.stats()
+        return Answer(report, sight, await house.stats())
 
 
-def _question(wav: Path | None, text: str | None) -> Question:
+def _question(wav: Path | None, text: str | None, image: Path | None) -> Question:
     if (wav is None) == (text is None):
         raise BadInput("ask needs either --wav FILE or --text WORDS", remedy="see: sensorium ask --help")
-    if wav is not None:
-        return Question("", *read_pcm(wav))
-    assert text is not None
-    if not text.strip():
+    if text is not None and not text.strip():
         raise BadInput("--text is empty", remedy="say something")
-    return Question(text)
+    picture = read_picture(image) if image is not None else b""
+    if wav is not None:
+        return Question("", *read_pcm(wav), picture)
+    return Question(text or "", picture=picture)
+
+
+def _picture_row(sight: Sight | None) -> dict[str, object] | None:
+    if sight is None:
+        return None
+    stages = (Stage("vision", name, 0, start_s, end_s) for name, start_s, end_s in sight.stages)
+    return {
+        "sha256": sight.picture_sha256,
+        "things": sight.things,
+        "rows": sight.rows.num,
+        "stages_ms": stages_ms(stages),
+    }
 
 
 def _check_out(path: Path) -> None:

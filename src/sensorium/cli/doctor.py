@@ -22,6 +22,11 @@ from sensorium.config import Config
 from sensorium.errors import SensoriumError
 from sensorium.store.store import Store
 
+_PACKAGES = (
+    "llama-cpp-python", "onnxruntime", "numpy", "msgspec", "apsw", "samplerate", "simplejpeg", "pyspng",
+    "psutil",
+)  # fmt: skip
+
 
 class Finding(NamedTuple):
     """`state` is "ok", "missing" (needed; the command fails) or "optional" (absent, and that is fine)."""
@@ -49,7 +54,7 @@ def examine(config: Config) -> list[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    for name in ("llama-cpp-python", "onnxruntime", "numpy", "msgspec", "apsw", "samplerate", "psutil"):
+    for name in _PACKAGES:
         try:
             yield Finding(name, "ok", metadata.version(name))
         except metadata.PackageNotFoundError:

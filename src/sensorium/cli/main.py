@@ -19,7 +19,7 @@ COMMANDS = (
     ("ask", "sensorium.cli.ask:ask", "One turn: ask a persona by voice or in words."),
     ("chat", "sensorium.cli.chat:chat", "Talk with the personas in the terminal."),
     ("persona", "sensorium.cli.persona:app", "List, show, add, edit, remove, export and import personas."),
-    ("voice", "sensorium.cli.voice:app", "List, show, train, preview, add, remove, assign, export and import voices."),
+    ("voice", "sensorium.cli.voice:app", "List, show, train, preview, add, assign, ... voices."),
     ("room", "sensorium.cli.room:app", "List, show, create and remove rooms; join, leave, history."),
     (
         "explain",

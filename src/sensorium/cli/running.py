@@ -27,6 +27,7 @@ from sensorium.front.report import TurnReport
 from sensorium.store import personas, rooms
 from sensorium.store.database import Database
 from sensorium.store.store import Store
+from sensorium.wire.records import MAX_PICTURE_BYTES
 
 T = TypeVar("T")
 
@@ -111,6 +112,26 @@ def read_pcm(path: Path) -> tuple[bytes, int]:
     """A WAV file as mono s16le and its rate. Raises BadInput."""
     sound: Sound = read_wav(path)
     return to_int16(sound.samples).astype("<i2").tobytes(), sound.sample_rate_hz
+
+
+def read_picture(path: Path) -> bytes:
+    """A picture's file as it is; what it holds is the vision worker's business. Raises BadInput."""
+    try:
+        if not path.exists():
+            raise BadInput(f"{path}: no such file", remedy="check the path")
+        if not path.is_file():
+            raise BadInput(
+                f"{path} is a folder or a device, not a picture", remedy="name a .jpg or .png file"
+            )
+        with path.open("rb") as file:
+            picture = file.read(MAX_PICTURE_BYTES + 1)
+    except OSError as e:
+        raise BadInput(f"{path} cannot be read: {e.strerror}", remedy="check its permissions") from e
+    if not picture:
+        raise BadInput(f"{path} is empty", remedy="name a .jpg or .png file")
+    if len(picture) > MAX_PICTURE_BYTES:
+        raise BadInput(f"{path} has more than {MAX_PICTURE_BYTES:,} bytes", remedy="make the picture smaller")
+    return picture
 
 
 def write_reply(path: Path, report: TurnReport) -> str:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from sensorium.audio import write_wav
 from sensorium.cli.output import Home, Json, run
-from sensorium.cli.voice_intake import speaking
+from sensorium.cli.voice_intake import fitting, speaking
 from sensorium.clock import SystemClock
 from sensorium.config import Config
 from sensorium.errors import BadInput
@@ -46,6 +46,7 @@ def preview(
         if out is None and target.exists():
             raise BadInput(f"{target} exists already", remedy="choose another --out, or move it away")
         bundle = speaking(config)
+        fitting(config, path)
 
         from sensorium.tuning.preview import speak, words_of
 

@@ -23,6 +23,7 @@ from sensorium.errors import BadInput, MissingExtra
 from sensorium.persona import VOICE_NAME
 from sensorium.store import voices
 from sensorium.store.store import Store
+from sensorium.tuning import kept
 from sensorium.voices import card
 from sensorium.voices.card import Card
 
@@ -161,18 +162,19 @@ def _check_name(config: Config, name: str, folder: Path, resume: bool) -> None:
                 f"there is a voice {name!r} already",
                 remedy=f"choose another name, or first: sensorium voice remove {name}",
             )
-    if folder.exists() and not resume:
+    begun = kept.is_in(folder)
+    if begun and not resume:
         raise BadInput(
             f"a training of {name!r} was begun and not finished", remedy=f"add --resume, or delete {folder}"
         )
-    if not folder.exists() and resume:
+    if resume and not begun:
         raise BadInput(f"no training of {name!r} was begun", remedy="train without --resume")
 
 
 def _card(name: str, folder: Path, resume: bool, **given: str) -> Card:
     """What the voice says about itself, but for the preview text: given, kept from before, or asked for."""
-    kept = _kept(folder / _CARD) if resume else {}
-    answers = {field: " ".join((text or kept.get(field, "")).split()) for field, text in given.items()}
+    before = _kept(folder / _CARD) if resume else {}
+    answers = {field: " ".join((text or before.get(field, "")).split()) for field, text in given.items()}
     for field, answer in answers.items():
         if not answer:
             answers[field] = _ask(field)

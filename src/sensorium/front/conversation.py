@@ -23,6 +23,7 @@ from sensorium.front.reply import Speaker
 from sensorium.front.report import Draft, TurnReport
 from sensorium.front.room import RoomState
 from sensorium.front.settling import Settler
+from sensorium.front.vision_link import Sight, VisionLink
 from sensorium.history import MAX_ENTRY_CHARS, Entry
 from sensorium.metrics import Counters
 from sensorium.persona import Persona
@@ -31,15 +32,16 @@ from sensorium.request import Prompt
 from sensorium.store import turns
 from sensorium.store.people import Person
 from sensorium.store.store import Store
-from sensorium.trace import Trace
+from sensorium.trace import Stage, Trace
 
 
 class Parts(NamedTuple):
-    """What a conversation is put together from. Without `hearing` nobody is heard."""
+    """What a conversation is made of. Nobody is heard without `hearing`, nothing seen without `vision`."""
 
     store: Store
     room: RoomState
     hearing: HearingLink | None
+    vision: VisionLink | None
     speaker: Speaker
     compose: Callable[[View], Prompt]
     settler: Settler | None
@@ -107,6 +109,20 @@ class Conversation:
             choice = self._choose(text, to)
             return await self._turn(utterance._replace(text=text), choice, publisher, source)
 
+    async def look(self, picture: bytes) -> Sight:
+        """Everybody in the room sees the picture, a JPEG or PNG file, from now on, until another one comes.
+
+        Raises BadInput when it is none, WorkerDied; then what was in view stays.
+        """
+        parts = self._parts
+        if parts.vision is None:
+            raise BadInput("this house was opened without eyes")
+        with parts.trace.stage("see"):
+            sight = await parts.vision.look(picture)
+        parts.trace.extend(Stage("vision", name, 0, start_s, end_s) for name, start_s, end_s in sight.stages)
+        parts.room.see(sight)
+        return sight
+
     async def follow_up(self, publisher: Publisher | None = None) -> TurnReport | None:
         """When the last thing said was a persona calling another by name, that one answers; else None."""
         parts = self._parts
@@ -159,11 +175,13 @@ class Conversation:
     ) -> None:
         parts, turn_id = self._parts, draft.turn.turn_id
         recalled = await parts.room.recall(persona, newest.text)
-        heard, rows = as_heard(by_ear, newest.text) if by_ear else ((), b"")
+        heard, by_word = as_heard(by_ear, newest.text) if by_ear else ((), b"")
         while True:
             with parts.trace.stage("compose", turn_id):
                 view = parts.room.view(persona, newest=newest, recalled=recalled, heard=heard)
                 draft.prompt = parts.compose(view)
+                # As in the prompt: what is in view comes before what was just said.
+                rows = b"".join((*(sight.data for sight in parts.room.pictures), by_word))
             try:
                 return await parts.speaker.speak(draft, persona, draft.prompt, rows, publisher)
             except ContextFull:

@@ -10,12 +10,12 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import numpy as np
 
 from sensorium.errors import SensoriumError, WorkerDied
 from sensorium.front.line import Channel
-from sensorium.front.links import HearingLink, LlmLink, SpeechLink
 from sensorium.front.supervisor import Link
 from sensorium.request import Prompt, Usage
 from sensorium.wire.records import (
@@ -49,6 +49,7 @@ from sensorium.wire.records import (
     SpeechPaused,
     SpeechStarted,
     Spoken,
+    StageTuple,
     Stats,
     ToHearing,
     ToLlm,
@@ -149,7 +150,7 @@ class FakeEar:
             case CloseEar(stream_id=stream_id):
                 stream = self._streams.pop(stream_id)
                 if stream.last_speech:
-                    channel.send(Words(stream_id, self.words, stream.last_speech, (), self.confidence))
+                    channel.send(self._words(stream_id, stream))
                 channel.send(EarClosed(stream_id))
 
     def _hear(self, stream_id: int, stream: _FakeStream, payload: bytes, channel: Channel) -> None:
@@ -162,12 +163,15 @@ class FakeEar:
                     rows = np.repeat(np.arange(len(self.words.split()), dtype="<f4"), self._row_width)
                     channel.send(Heard(stream_id, 0), rows.tobytes())
             stream.last_speech = stream.at(int(loud[-1]) + 1)
-            stages = (("hearing.chunk", 0.0, 0.001),)
-            channel.send(Words(stream_id, self.words, stream.last_speech, stages, self.confidence))
+            channel.send(self._words(stream_id, stream, ("hearing.chunk", 0.0, 0.001)))
         stream.num_samples += samples.size
         silence_ms = (stream.at(0) - stream.last_speech) * 1000 // EAR_RATE_HZ
         if stream.last_speech and silence_ms > 0:
             channel.send(SpeechPaused(stream_id, stream.at(0), silence_ms, 1.0))
+
+    def _words(self, stream_id: int, stream: _FakeStream, *stages: StageTuple) -> Words:
+        by_bridge = not self._row_width
+        return Words(stream_id, self.words, stream.last_speech, stages, self.confidence, by_bridge)
 
 
 class _FakeStream:
@@ -229,7 +233,12 @@ class FakeMouth:
             channel.send(WordSpoken(turn_id, word, start, self._samples[turn_id]))
 
 
-FakeWorker = FakeLlm | FakeEar | FakeMouth
+class FakeWorker(Protocol):
+    """One of the above, or one like them. `outgoing`: the union of records that it takes."""
+
+    outgoing: object
+
+    def handle(self, record: Record, payload: bytes, channel: Channel) -> None: ...
 
 
 class FakeProcess:
@@ -274,7 +283,7 @@ class FakeProcess:
 
 @asynccontextmanager
 async def connected(
-    link: LlmLink | HearingLink | SpeechLink, worker: FakeWorker, facts: dict[str, object] | None = None
+    link: Link, worker: FakeWorker, facts: dict[str, object] | None = None
 ) -> AsyncIterator[FakeProcess]:
     """A link with a fake worker behind it."""
     process = FakeProcess(link, worker, facts or {})

@@ -30,6 +30,7 @@ from sensorium.front.report import TurnReport
 from sensorium.front.room import RoomState
 from sensorium.front.settling import Settler
 from sensorium.front.supervisor import Link, Worker, WorkerSpec
+from sensorium.front.vision_link import Sight, VisionLink
 from sensorium.metrics import Counters
 from sensorium.prompting import format as prompt_formats
 from sensorium.prompting.cache import CompositionCache
@@ -49,7 +50,7 @@ _CHARS_PER_TOKEN = 1.0
 
 
 class House:
-    """One room of one home folder. Without `hears` and `speaks` those workers are not started.
+    """One room of one home folder. A worker for hearing, speech or vision is started when it is wanted.
 
     On entering: raises StoreError, NotFound for the room, and what a worker reports when it cannot start
     (BundleError, MissingExtra, WorkerFailed). On leaving no process stays behind.
@@ -62,6 +63,7 @@ class House:
         room: str = "",
         hears: bool = True,
         speaks: bool = True,
+        sees: bool = False,
         clock: Clock | None = None,
     ) -> None:
         self.config = config
@@ -71,6 +73,7 @@ class House:
         self.llm = LlmLink(self.counters)
         self.hearing = HearingLink(self.counters) if hears else None
         self.speech = SpeechLink(self.counters) if speaks else None
+        self.vision = VisionLink(self.counters) if sees else None
         self.adapters = AdapterTable(self.llm, self.counters, Library(Path(config.home)))
         self.lag = LoopLag(self.clock, self.counters)
         self.compositions = CompositionCache(self.clock)
@@ -121,6 +124,10 @@ class House:
             sound, sample_rate_hz, someone, publisher, to=to, endpointing=endpointing
         )
 
+    async def look(self, picture: bytes) -> Sight:
+        """See `Conversation.look`."""
+        return await self.conversation.look(picture)
+
     async def follow_up(self, publisher: Publisher | None = None) -> TurnReport | None:
         """The answer of a persona that was called by another; None when nobody was."""
         return await self.conversation.follow_up(publisher)
@@ -158,7 +165,8 @@ class House:
 
     async def stats(self) -> dict[str, Any]:
         """Memory by process and by kind, hit rates, cells, parked prefixes: what the parts say."""
-        lines = [link.line for link in (self.llm, self.hearing, self.speech) if link is not None]
+        links = (self.llm, self.hearing, self.speech, self.vision)
+        lines = [link.line for link in links if link is not None]
         values = {line.worker: await line.inspect() for line in lines}
         return {
             "memory": await asyncio.to_thread(memory.by_process, self.pids()),
@@ -184,6 +192,8 @@ class House:
             starts.append(self._start("hearing", (*bundle, "--engine", config.hearing), self.hearing))
         if self.speech is not None:
             starts.append(self._start("speech", (*bundle, "--engine", config.speech), self.speech))
+        if self.vision is not None:
+            starts.append(self._start("vision", bundle, self.vision))
         await all_of(starts)
 
     async def _start(self, name: str, arguments: tuple[str, ...], link: Link) -> None:
@@ -218,6 +228,7 @@ class House:
                 store=self.store,
                 room=self.room,
                 hearing=self.hearing,
+                vision=self.vision,
                 speaker=self._speaker(),
                 compose=self._compose,
                 settler=self._settler if self.config.settle else None,

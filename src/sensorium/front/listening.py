@@ -20,20 +20,18 @@ from sensorium.dialogue.turn_taking import Reply, Tick, TurnTaker, Wait
 from sensorium.front.links import EarEvent, EarStream, HearingLink
 from sensorium.prompting.view import Rows
 from sensorium.trace import Stage
-from sensorium.wire.records import SpeechStarted, Words
+from sensorium.wire.records import UNCLEAR_BELOW, SpeechStarted, Words
 
 EAR_RATE_HZ = 16_000
 PIECE_S = 0.02
-# On nano's ear (hearing/confidence.py) 98 % of clean sentences are above, 91 % of hopeless ones below.
-UNCLEAR_BELOW = 0.23
 
 
 class Utterance(NamedTuple):
     """`last_speech_s`: when the last sample of speech was sent to the ear. `decided_s`: when it was clear
     that the person has finished. Both monotonic. `text` is "" when no words were understood.
 
-    `rows`: from a native ear, one for each word of `text`, float32 little-endian, `row_width` numbers each.
-    `confidence` 0 to 1 is that of the words, where the ear gives one.
+    `rows`: from a native ear, one for each word of `text`, float32 little-endian, `row_width` numbers each;
+    none of words that came `by_bridge`. `confidence` 0 to 1 is that of the words, where the ear gives one.
     """
 
     text: str
@@ -43,10 +41,7 @@ class Utterance(NamedTuple):
     rows: bytes = b""
     row_width: int = 0
     confidence: float = 1.0
-
-    @property
-    def by_bridge(self) -> bool:
-        return not self.row_width
+    by_bridge: bool = False
 
 
 class SentLog:
@@ -94,17 +89,26 @@ async def listen(
                 await feeding
     last_speech_s = sent.sent_s(reply.until_sample, started_s)
     return Utterance(
-        reply.text, last_speech_s, clock.now_s(), tuple(stages), heard.rows, ear.row_width, heard.confidence
+        text=reply.text,
+        last_speech_s=last_speech_s,
+        decided_s=clock.now_s(),
+        stages=tuple(stages),
+        rows=heard.rows,
+        row_width=ear.row_width,
+        confidence=heard.confidence,
+        by_bridge=heard.by_bridge,
     )
 
 
 class _Heard:
-    """The rows of all utterances of a turn, and the least that any of them could be trusted."""
+    """The rows of all utterances of a turn, the least that any of them could be trusted, and whether a bridge
+    was asked."""
 
     def __init__(self) -> None:
         self._done = b""
         self._rows = b""
         self._trusted = self._least = 1.0
+        self.by_bridge = False
 
     @property
     def rows(self) -> bytes:
@@ -120,6 +124,7 @@ class _Heard:
             self._least, self._trusted = self.confidence, 1.0
         elif isinstance(event, Words):
             self._rows, self._trusted = ear.rows, event.confidence
+            self.by_bridge = self.by_bridge or event.by_bridge
 
 
 def as_heard(utterance: Utterance, text: str) -> tuple[tuple[Rows | str, ...], bytes]:

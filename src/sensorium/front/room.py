@@ -13,6 +13,7 @@ from sensorium.dialogue import facts
 from sensorium.dialogue.floor import RoomNow, Seat
 from sensorium.dialogue.transcript import Transcript
 from sensorium.errors import NotFound
+from sensorium.front.vision_link import Sight
 from sensorium.history import Entry, EntryKind
 from sensorium.persona import Persona
 from sensorium.prompting import window
@@ -39,6 +40,7 @@ class RoomState:
         self._transcript = Transcript(entries)
         self.room = room
         self.percepts: tuple[str, ...] = ()
+        self.pictures: tuple[Sight, ...] = ()
 
     @classmethod
     async def open(cls, store: Store, room_id: str, clock: Clock, *, max_chars: int) -> RoomState:
@@ -88,6 +90,10 @@ class RoomState:
             from_persona_id=from_persona_id,
             num_persona_replies=since_person,
         )
+
+    def see(self, sight: Sight) -> None:
+        """Everybody here sees this from now on, and no longer what was seen before."""
+        self.pictures = (sight,)
 
     async def heard(self, person: Person, text: str, turn_id: int) -> Entry:
         """A person's message; on disk when this returns, and only then part of the conversation."""
@@ -151,6 +157,7 @@ class RoomState:
             people_here=tuple(p.name for p in self.room.people),
             memories=recalled,
             percepts=self.percepts,
+            pictures=tuple(sight.rows for sight in self.pictures),
             wall_s=self._clock.wall_s(),
             utc_offset_s=self._clock.utc_offset_s(),
             newest=newest,

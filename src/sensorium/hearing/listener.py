@@ -38,11 +38,13 @@ class Rows(NamedTuple):
 
 
 class Words(NamedTuple):
-    """All words of the utterance so far. `until_sample`: the last speech that they can come from."""
+    """All words of the utterance so far. `until_sample`: the last speech that they can come from.
+    `by_bridge`: they are a bridge's, so that no `Rows` go with them."""
 
     text: str
     until_sample: int
     confidence: float
+    by_bridge: bool
 
 
 class SpeechPaused(NamedTuple):
@@ -178,7 +180,10 @@ class Listener:
             self._num_rows += len(heard.rows)
         if heard.text != self._text or (heard.text and heard.confidence != self._confidence):
             self._text, self._confidence = heard.text, heard.confidence
-            events.append(Words(heard.text, self._speech_end, heard.confidence))
+            by_bridge = heard.by_bridge or self._engine.is_bridge
+            events.append(Words(heard.text, self._speech_end, heard.confidence, by_bridge))
+        if heard.by_bridge:
+            self._counters.add("bridge_calls_total", kind="stt")
         return events
 
     def _paused(self) -> list[Event]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sensorium.bundles.senses_file import Projection
 from sensorium.errors import BundleError
 from sensorium.hearing.encoder import EarModel
 from sensorium.hearing.engine import Hypothesis
-from sensorium.hearing.projection import STATE_WIDTH, Projection
 from sensorium.hearing.words import Reader, State
+
+STATE_WIDTH = 256
 
 
 class NativeEar:

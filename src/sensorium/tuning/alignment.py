@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from sensorium.hearing.encoder import CHUNK_SAMPLES, Encoder
 
-# So many frames of 40 ms after its end a word is named. Against espeak-ng's own marks: see
-# tests/unit/tuning/test_alignment.py.
-LAG_FRAMES = 3
-# A word is named with this log-probability at the least, in the mean; else something else was said.
-MIN_LOG_PROB = -4.0
+# So many frames of 40 ms after its end a word is named. Against espeak-ng's own marks, 173 words of 40
+# sentences in 5 voices: named 1.62 frames after its end (deviation 0.73); with 2 a word's beginning is
+# 0.57 frames off in the mean, 90 % are within one frame (with 1: 0.73, 77 %; with 3: 1.45, 20 %).
+LAG_FRAMES = 2
+# A word is named with this log-probability at the least, in the mean; else something else was said. (Of those
+# 40 sentences -0.05 in the median and -3.0 at the least; of their words laid on another one -14 and -7.6.)
+MIN_LOG_PROB = -5.0
 
 _BLANK = 0
 

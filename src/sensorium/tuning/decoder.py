@@ -18,14 +18,14 @@ from torch.nn import functional
 
 from sensorium.bundles import gguf_file
 from sensorium.bundles.gguf_file import GgufFile
-from sensorium.errors import BundleError
+from sensorium.errors import BadInput, BundleError
 
 # Matrices that read the same input are one product; llama.cpp's names, in this order.
 _QKV = ("attn_q", "attn_k", "attn_v")
 _GATE_UP = ("ffn_gate", "ffn_up")
 TARGETS = (*_QKV, "attn_output", *_GATE_UP, "ffn_down")
 _NORMS = ("attn_norm", "ffn_norm")
-MAX_TOKENS = 4_096  # of one sequence
+MAX_TOKENS = 4_096  # of one sequence, whatever the model can
 
 
 class Shape(NamedTuple):
@@ -67,7 +67,10 @@ class Lora(NamedTuple):
 
 
 def new_lora(shape: Shape, rank: int, alpha: float, seed: int) -> Lora:
-    """One that adds nothing yet, ready to learn."""
+    """One that adds nothing yet, ready to learn. Raises BadInput for a rank that a matrix cannot have."""
+    most = min(side for target in TARGETS for side in shape.sides(target))
+    if not 1 <= rank <= most:
+        raise BadInput(f"a voice of rank {rank} for this model", remedy=f"choose 1 to {most}")
     generator = torch.Generator().manual_seed(seed)
     down: dict[str, Tensor] = {}
     up: dict[str, Tensor] = {}
@@ -92,6 +95,11 @@ class Decoder:
         positions = torch.arange(min(shape.context_tokens, MAX_TOKENS), dtype=torch.float64)
         angles = torch.outer(positions, shape.rope_base**-pairs)
         self._turns = torch.polar(torch.ones_like(angles), angles).to(torch.complex64)
+
+    @property
+    def max_tokens(self) -> int:
+        """Of one sequence."""
+        return len(self._turns)
 
     def states(self, ids: Tensor, lora: Lora | None = None, acts: Tensor | None = None) -> Tensor:
         """`ids` (batch, time) int64, `acts` (batch, time) bool: where `lora` acts -> states (batch, time,
@@ -139,13 +147,13 @@ class Decoder:
     ) -> list[Tensor]:
         """x through these matrices of a layer, which are kept as one."""
         whole = functional.linear(x, self._weights[f"{layer}.{'+'.join(targets)}"])
-        outs = list(whole.split([self.shape.sides(t)[0] for t in targets], -1))
+        outs = torch.split(whole, [self.shape.sides(t)[0] for t in targets], -1)
         if lora is None or mask is None:
-            return outs
+            return list(outs)
         names = [f"{layer}.{target}" for target in targets]
         seen = x * mask
         low = functional.linear(seen, torch.cat([lora.down[name] for name in names]))
-        lows = low.split([len(lora.down[name]) for name in names], -1)
+        lows = torch.split(low, [len(lora.down[name]) for name in names], -1)
         return [
             out + lora.scale * functional.linear(part, lora.up[name])
             for out, part, name in zip(outs, lows, names, strict=True)

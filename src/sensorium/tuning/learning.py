@@ -10,6 +10,7 @@ import hashlib
 import io
 import math
 import pickle
+import zipfile
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -35,7 +36,7 @@ _BETAS, _DECAY, _LONGEST_GRADIENT = (0.9, 0.98), 0.01, 1.0
 _LENGTH_JITTER = 40.0  # in tokens: sentences of about one length are read together, and not always the same
 _ROWS_AT_ONCE = 8
 _KIND = "sensorium-voice-training-1"
-_DAMAGE = (RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError)
+_DAMAGE = (RuntimeError, LookupError, ValueError, TypeError, AttributeError, EOFError, pickle.UnpicklingError)
 
 
 class Settings(NamedTuple):
@@ -86,9 +87,14 @@ class Learner:
     def __init__(
         self, decoder: Decoder, speech: SpeechTokens, sentences: Sequence[Sentence], settings: Settings
     ) -> None:
-        """Raises BadInput for fewer than two sentences."""
+        """Raises BadInput for fewer than two sentences, one too long for the model, or a rank too large."""
         if len(sentences) < 2:
             raise BadInput(f"{len(sentences)} recordings are too few to learn from", remedy="record more")
+        if (longest := max(len(s.ids) for s in sentences)) > decoder.max_tokens:
+            raise BadInput(
+                f"a sentence takes {longest} tokens, the model reads {decoder.max_tokens}",
+                remedy="cut the longest recordings",
+            )
         self._decoder, self._speech, self._settings = decoder, speech, settings
         order = np.random.default_rng(settings.seed).permutation(len(sentences)).tolist()
         num_held_out = max(1, round(HELD_OUT_SHARE * len(sentences)))
@@ -134,7 +140,7 @@ class Learner:
         rng = np.random.default_rng((self._settings.seed, self._step))
         loss = self._batch_loss(make_batch(self._speech, self._chosen(), rng))
         self._optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self._lora.parameters(), _LONGEST_GRADIENT)
         self._optimizer.step()
         self._loss = float(loss.detach())
@@ -172,6 +178,8 @@ class Learner:
         recordings, the mind or the settings are not the same any more."""
         again = "delete it and train again without --resume"
         try:
+            if not zipfile.is_zipfile(io.BytesIO(data)):
+                raise BadInput("what was put aside is damaged", remedy=again)
             kept: dict[str, Any] = torch.load(io.BytesIO(data), weights_only=True)
             if kept["kind"] != _KIND:
                 raise BadInput("what was put aside is of another version", remedy=again)
@@ -198,7 +206,7 @@ class Learner:
         settings = self._settings
         progress = max(self._step / self.num_steps, self._seconds / max(settings.max_seconds, 1e-9))
         down = 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
-        return max(0.02, down) * min(1.0, (self._step + 1) / _WARMUP_STEPS)
+        return max(0.02, down) * min(1.0, (self._step + 1) / min(_WARMUP_STEPS, 1 + self.num_steps // 10))
 
     def _chosen(self) -> list[Sentence]:
         """The sentences of this step: a bin of about equal lengths, bins in random order."""

@@ -6,10 +6,9 @@ nothing about names and asks nobody; that is the command line's.
 
 from __future__ import annotations
 
-import os
-import tempfile
+from collections import Counter
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,16 +20,14 @@ from sensorium.errors import BadInput
 from sensorium.hearing.encoder import EarModel, Encoder
 from sensorium.inference.llama import LlamaBackend, LlamaConfig
 from sensorium.inference.speaking import SpeechTokens
-from sensorium.tuning import alignment, codec_encoder, decoder, voice_file
+from sensorium.tuning import alignment, codec_encoder, decoder, kept, voice_file
 from sensorium.tuning.learning import Learner, Progress, Settings
 from sensorium.tuning.recordings import STOP, LeftOut, Recording, read_folder
 from sensorium.tuning.script import Script, Sentence, deal, speech_of
 from sensorium.voices.card import Card
 
 MIN_SECONDS, MAX_SECONDS = 300.0, 1_200.0
-CHECKPOINT = "checkpoint.pt"
 _SAVE_EVERY_S = 30.0
-_MAX_CHECKPOINT_BYTES = 1 << 30
 _PREVIEW_WORDS = 12
 
 
@@ -119,14 +116,14 @@ def learn(
     mind = bundle.file("mind")
     learner = Learner(decoder.load(mind), prepared.speech, prepared.sentences, settings)
     if resume:
-        learner.restore(read_checkpoint(folder))
+        learner.restore(kept.read(folder))
     saved_s = clock.now_s()
     while not learner.done and not should_stop():
         on_progress(learner.step(clock))
         if clock.now_s() - saved_s >= _SAVE_EVERY_S:
-            _save(folder / CHECKPOINT, learner.to_bytes())
+            kept.save(folder, learner.to_bytes())
             saved_s = clock.now_s()
-    _save(folder / CHECKPOINT, learner.to_bytes())
+    kept.save(folder, learner.to_bytes())
     if not learner.done:
         return Stopped(folder, learner.progress)
     learner.measure()
@@ -145,26 +142,10 @@ def learn(
 
 def summary(left_out: list[LeftOut]) -> str:
     """How many and why, most frequent reason first: "3 (2: it is silent; 1: it has no transcript)"."""
-    counts: dict[str, int] = {}
-    for _, reason in left_out:
-        counts[reason] = counts.get(reason, 0) + 1
-    reasons = sorted(counts.items(), key=lambda item: -item[1])
+    reasons = Counter(reason.partition(":")[0] for _, reason in left_out).most_common()
     more = f"; {len(reasons) - 4} other reasons" if len(reasons) > 4 else ""
     listed = "; ".join(f"{count}: {reason}" for reason, count in reasons[:4])
     return f"{len(left_out)} ({listed}{more})" if left_out else "none"
-
-
-def read_checkpoint(folder: Path) -> bytes:
-    """Raises BadInput when there is none, or it cannot be read."""
-    path = folder / CHECKPOINT
-    try:
-        if path.stat().st_size > _MAX_CHECKPOINT_BYTES:
-            raise BadInput(f"{path} is too large for what was put aside", remedy="delete it")
-        return path.read_bytes()
-    except FileNotFoundError as e:
-        raise BadInput("there is nothing to go on with", remedy="train without --resume") from e
-    except OSError as e:
-        raise BadInput(f"{path} cannot be read: {e.strerror}", remedy="check its permissions") from e
 
 
 def _preview_text(held_out: list[Sentence]) -> str:
@@ -172,19 +153,3 @@ def _preview_text(held_out: list[Sentence]) -> str:
     texts = sorted((s.text for s in held_out), key=lambda text: len(text.split()))
     short = [text for text in texts if len(text.split()) <= _PREVIEW_WORDS]
     return short[-1] if short else texts[0]
-
-
-def _save(path: Path, data: bytes) -> None:
-    """Whole or not at all. Raises BadInput when the disk refuses."""
-    part = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(part, path)
-    except OSError as e:
-        if part:
-            with suppress(OSError):
-                os.unlink(part)
-        raise BadInput(f"{path} cannot be written: {e.strerror}", remedy="free some space") from e

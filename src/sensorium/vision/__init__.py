@@ -1,1 +1,1 @@
-"""From a picture to what is seen: the image encoder, and a fake for tests around it."""
+"""From a picture's file to what is seen: decoding, the image encoder, and a fake for tests around it."""

@@ -109,8 +109,12 @@ def check_picture(picture: NDArray[np.uint8]) -> None:
         raise BadInput(f"a picture is uint8 (height, width, 3), not {kind}")
     if picture.ndim != 3 or picture.shape[2] != 3:
         raise BadInput(f"a picture is RGB (height, width, 3), not {picture.shape}")
-    if not all(MIN_SIDE <= side <= MAX_SIDE for side in picture.shape[:2]):
-        height, width = picture.shape[:2]
+    check_sides(*picture.shape[:2])
+
+
+def check_sides(height: int, width: int) -> None:
+    """Raises BadInput unless a picture of so many pixels can be looked at."""
+    if not all(MIN_SIDE <= side <= MAX_SIDE for side in (height, width)):
         raise BadInput(f"a picture's sides are {MIN_SIDE} to {MAX_SIDE}, not {width} x {height}")
 
 

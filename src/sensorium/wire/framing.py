@@ -17,7 +17,8 @@ from sensorium.wire.records import Record
 Buffer = bytes | bytearray | memoryview
 
 MAX_HEADER_BYTES = 16 << 20
-MAX_PAYLOAD_BYTES = 8 << 20
+# A picture's file is the largest.
+MAX_PAYLOAD_BYTES = 20 << 20
 
 _LENGTHS = struct.Struct("<II")
 _encoder = msgspec.msgpack.Encoder()

@@ -1,7 +1,8 @@
 """Every message of the house, named by its receiver's side, with its direction.
 
-The front is in the middle of a star; a worker talks to nobody else. Raw payloads (PCM) ride behind a record
-and are never inside it. `turn_id` and `stream_id` only grow. Times are machine-wide monotonic seconds.
+The front is in the middle of a star; a worker talks to nobody else. Raw payloads (PCM, rows, pictures) ride
+behind a record and are never inside it. `turn_id`, `stream_id` and `look_id` only grow. Times are
+machine-wide monotonic seconds.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ import msgspec
 from sensorium.persona import Voice
 from sensorium.request import AdapterUse, Prompt, Sampling, Usage
 
+# On nano's ear (hearing/confidence.py) 98 % of clean sentences are above, 91 % of hopeless ones below.
+UNCLEAR_BELOW = 0.23
 # (name, start_s, end_s) as measured in the worker.
 StageTuple = tuple[str, float, float]
+
+MAX_PICTURE_BYTES = 20_000_000
 
 
 class Record(msgspec.Struct, tag=True):
@@ -191,13 +196,15 @@ class SpeechStarted(Record):
 
 class Words(Record):
     """What was heard since `SpeechStarted`; replaces the previous `Words`. `confidence`: 0 to 1, how far the
-    words can be trusted; 1.0 of engines that do not say."""
+    words can be trusted (below `UNCLEAR_BELOW` nobody should act on them); 1.0 of engines that do not say.
+    `by_bridge`: they are a bridge's, and rows of `Heard` do not go with them."""
 
     stream_id: int
     text: str
     until_sample: int
     stages: tuple[StageTuple, ...] = ()
     confidence: float = 1.0
+    by_bridge: bool = False
 
 
 class Heard(Record):
@@ -290,6 +297,28 @@ class Spoken(Record):
     num_samples: int
 
 
+# -- front -> vision -------------------------------------------------------------------------------------
+
+
+class Look(Record):
+    """Payload: a JPEG or PNG file of at most `MAX_PICTURE_BYTES`. Answered by `Seen` or `Failed`."""
+
+    look_id: int
+
+
+# -- vision -> front -------------------------------------------------------------------------------------
+
+
+class Seen(Record):
+    """What the picture holds. Payload: float32 little-endian (num_rows, width of the mind), the row of the
+    whole picture, then one for each of `things`, left to right."""
+
+    look_id: int
+    num_rows: int
+    things: tuple[str, ...]
+    stages: tuple[StageTuple, ...] = ()
+
+
 ToLlm = Ping | Inspect | Stop | Generate | Settle | LoadAdapter | Cancel
 FromLlm = Ready | Pong | Stats | Failed | Began | Said | Codes | Finished | Settled | AdapterLoaded
 ToHearing = Ping | Inspect | Stop | OpenEar | Hear | CloseEar
@@ -298,3 +327,5 @@ FromHearing = (
 )
 ToSpeech = Ping | Inspect | Stop | Speak | Say | SayCodes | SayEnd | Cancel
 FromSpeech = Ready | Pong | Stats | Failed | Sound | PhraseSpoken | WordSpoken | Spoken
+ToVision = Ping | Inspect | Stop | Look
+FromVision = Ready | Pong | Stats | Failed | Seen

@@ -9,13 +9,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sensorium.audio import from_int16
-from sensorium.bundles.catalogue import find
+from sensorium.bundles.catalogue import Bundle, find
+from sensorium.bundles.senses_file import Projection
 from sensorium.clock import Clock, SystemClock
 from sensorium.errors import BadInput, BundleError, SensoriumError
 from sensorium.hearing import listener
@@ -23,9 +25,11 @@ from sensorium.hearing.encoder import CHUNK_SAMPLES, SAMPLE_RATE_HZ, EarModel
 from sensorium.hearing.engine import Engine
 from sensorium.hearing.listener import Listener
 from sensorium.hearing.resample import Resampler
+from sensorium.hearing.second_opinion import SecondOpinion
 from sensorium.hearing.vad import Vad
 from sensorium.metrics import Counters, Window
 from sensorium.wire.records import (
+    UNCLEAR_BELOW,
     CloseEar,
     EarClosed,
     Hear,
@@ -135,8 +139,8 @@ class HearingWorker:
                     self._front.send(SpeechStarted(stream_id, *event))
                 case listener.Rows(first_row=first_row, rows=rows):
                     self._front.send(Heard(stream_id, first_row), rows.astype("<f4", copy=False).tobytes())
-                case listener.Words(text=text, until_sample=until_sample, confidence=confidence):
-                    self._front.send(Words(stream_id, text, until_sample, stages, confidence))
+                case listener.Words(text, until_sample, confidence, by_bridge):
+                    self._front.send(Words(stream_id, text, until_sample, stages, confidence, by_bridge))
                 case listener.SpeechPaused():
                     self._front.send(SpeechPaused(stream_id, *event))
                 case listener.SpeechResumed():
@@ -162,7 +166,7 @@ def opener(engine: str, bundle_name: str) -> tuple[Callable[[], Engine], dict[st
         return FakeSpeechToText, {"engine": engine, "model": "fake"}
     bundle = find(bundle_name)
     if engine == "auto":
-        engine = "native" if bundle.capabilities.audio_in else "ear"
+        return _automatic(bundle, bundle_name)
     if engine == "pocketsphinx":
         from sensorium.hearing.bridge import Pocketsphinx
 
@@ -174,15 +178,29 @@ def opener(engine: str, bundle_name: str) -> tuple[Callable[[], Engine], dict[st
         from sensorium.hearing.bridge import EarWords
 
         return lambda: EarWords(model), facts
-    from sensorium.hearing.native import NativeEar
-    from sensorium.hearing.projection import Projection
+    from sensorium.hearing.native import STATE_WIDTH, NativeEar
 
     if "senses" not in bundle.files:
         raise BundleError(
             f"bundle {bundle.name} has no senses: its mind reads words only", remedy='set hearing = "ear"'
         )
-    projection = Projection.load(bundle.file("senses"))
+    projection = Projection.load(bundle.file("senses"), "ear", STATE_WIDTH)
     return lambda: NativeEar(model, projection), {**facts, "row_width": projection.width}
+
+
+def _automatic(bundle: Bundle, bundle_name: str) -> tuple[Callable[[], Engine], dict[str, object]]:
+    """The mind's own ear where it has one, with pocketsphinx at its side where that is installed."""
+    if not bundle.capabilities.audio_in:
+        return opener("ear", bundle_name)
+    open_own, facts = opener("native", bundle_name)
+    if find_spec("pocketsphinx") is None or "grammar" not in bundle.files:
+        return open_own, facts
+
+    def open_bridge() -> Engine:
+        return opener("pocketsphinx", bundle_name)[0]()
+
+    facts = {**facts, "second_opinion": "pocketsphinx"}
+    return lambda: SecondOpinion(open_own(), open_bridge, UNCLEAR_BELOW), facts
 
 
 def serve(front: shell.Shell, engine_name: str, bundle_name: str) -> None:

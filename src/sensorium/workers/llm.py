@@ -200,11 +200,12 @@ def serve(
 ) -> None:
     started_s = clock.now_s()
     mind, sha256 = bundle.file("mind"), bundle.files["mind"].sha256
+    reads_rows = bundle.capabilities.audio_in or bundle.capabilities.image_in
     with closing(LlamaBackend(mind, config, sha256=sha256)) as backend:
         tokenizer = Tokenizer(backend, word_space=bundle.prompt.get("text_form") == "spoken")
         speech = find_tokens(bundle.speech, backend) if bundle.speech else None
         scheduler = Scheduler(backend, Adapters(backend, adapter_bytes), clock, limits, speech)
-        warm_up(backend, scheduler.pace, clock, reads_rows=bundle.capabilities.audio_in)
+        warm_up(backend, scheduler.pace, clock, reads_rows=reads_rows)
         front.ready("llm", clock.now_s() - started_s, facts(bundle, backend))
         LlmWorker(front, backend, tokenizer, scheduler).serve()
 

@@ -48,6 +48,13 @@ def test_how_a_bundle_speaks_is_read(tmp_path: Path) -> None:
     )
 
 
+def test_a_bundle_that_cannot_see_says_so(tmp_path: Path) -> None:
+    bundle(tmp_path, "image_in = true").check_sees()
+    with pytest.raises(BundleError, match="bundle tiny cannot see pictures") as caught:
+        bundle(tmp_path, "image_in = false").check_sees()
+    assert caught.value.remedy
+
+
 def test_a_bundle_that_only_writes_needs_none(tmp_path: Path) -> None:
     assert bundle(tmp_path, "audio_out = false").speech is None
 

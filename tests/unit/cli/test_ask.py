@@ -30,6 +30,10 @@ def no_house(monkeypatch: pytest.MonkeyPatch) -> None:
         (("ask", "--persona", "maja", "--text", "hi"), "did you mean 'maya'?"),
         (("ask", "--persona", "maya", "--text", "hi", "--room", "living-rom"), "did you mean 'living-room'?"),
         (("ask", "--persona", "maya", "--wav", "missing.wav"), "no such file"),
+        (("ask", "--persona", "maya", "--image", "x.jpg"), "needs either --wav FILE or --text WORDS"),
+        (("ask", "--persona", "maya", "--text", "hi", "--image", "x.jpg"), "x.jpg: no such file"),
+        (("ask", "--persona", "maya", "--text", "hi", "--image", "."), "not a picture"),
+        (("ask", "--persona", "maya", "--text", "hi", "--image", os.devnull), "not a picture"),
         (("ask", "--persona", "maya", "--text", "hi", "--out", "nowhere/x.wav"), "nowhere is not a folder"),
         (("ask", "--persona", "maya", "--text", "hi", "--out", "."), "not a file"),
         (("ask", "--persona", "maya", "--text", "hi", "--out", os.devnull), "not a file"),
@@ -55,6 +59,26 @@ def test_one_line_and_exit_code_2(
     told = sensorium(*arguments, "--json")
     assert told.code == 2
     assert told.value["error"]["code"] in ("bad_input", "not_found")
+
+
+@pytest.mark.parametrize(
+    ("size", "says"),
+    [(0, "is empty"), (20_000_001, "more than 20,000,000 bytes"), (9, "cannot see pictures")],
+)
+def test_a_picture_that_nobody_can_look_at(
+    sensorium: Sensorium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, says: str
+) -> None:
+    """given a file of no size for a picture, or a bundle that is blind, then no model is loaded for it"""
+    (tmp_path / "bundle.toml").write_text(
+        'name = "blind"\nversion = "1"\nlicence = "x"\nsource = "x"\ncontext_tokens = 8\n[prompt]\n[files]\n'
+    )
+    monkeypatch.setenv("SENSORIUM_BUNDLE", str(tmp_path))
+    picture = tmp_path / "picture.jpg"
+    with picture.open("wb") as file:
+        file.truncate(size)
+    ended = sensorium("ask", "--persona", "maya", "--text", "what is there", "--image", str(picture))
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.count("\n") == 1 and says in ended.err
 
 
 @pytest.mark.parametrize("text", ['kv_cells = "many"', "kv_cels = 5", "x = = 5", "\x00\x01"])

@@ -153,7 +153,6 @@ def test_a_persona_with_a_voice_is_imported_before_its_voice(sensorium: Sensoriu
         (("import", "absent.gguf"), "absent.gguf"),
         (("export", "warm", "--out", "warm.gguf"), "exists already"),
         (("export", "warm", "--out", "text.gguf/x"), "cannot be written"),
-        (("preview", "warm"), "no command called 'preview'"),
     ],
 )
 def test_what_is_wrong_is_one_line_and_changes_nothing(

@@ -16,10 +16,12 @@ from sensorium.front.adapters import AdapterTable
 from sensorium.front.background import Background
 from sensorium.front.conversation import Conversation, Parts
 from sensorium.front.fake import FakeEar, FakeLlm, FakeMouth, FakeProcess, connected
+from sensorium.front.fake_vision import FakeVision
 from sensorium.front.links import HearingLink, LlmLink, SpeechLink
 from sensorium.front.reply import Speaker
 from sensorium.front.room import RoomState
 from sensorium.front.settling import Settler
+from sensorium.front.vision_link import VisionLink
 from sensorium.metrics import Counters
 from sensorium.persona import Persona
 from sensorium.prompting import format as prompt_formats
@@ -66,6 +68,8 @@ class House:
         self.fake_llm = FakeLlm(self._reply)
         self.fake_ear = FakeEar("maya what do you like", row_width=ROW_WIDTH if native else 0)
         self.fake_mouth = FakeMouth()
+        self.vision = VisionLink(counters)
+        self.fake_vision = FakeVision(ROW_WIDTH)
         self.reply: Callable[[Prompt], Iterable[str]] = lambda prompt: [" i", " like", " apples"]
         self.turns = Turns()
         self.library = Library(store.path.parent)
@@ -77,6 +81,8 @@ class House:
         ear_facts: dict[str, object] = {"row_width": ROW_WIDTH} if self.native else {}
         self.ear_process = await stack.enter_async_context(connected(self.hearing, self.fake_ear, ear_facts))
         self.mouth_process = await stack.enter_async_context(connected(self.speech, self.fake_mouth))
+        facts: dict[str, object] = {"row_width": ROW_WIDTH}
+        self.eye_process = await stack.enter_async_context(connected(self.vision, self.fake_vision, facts))
         self.background = await stack.enter_async_context(Background())
         self.room = await RoomState.open(self.store, room, self.clock, max_chars=3_000)
         self.format = prompt_formats.from_bundle(catalogue.find("nano").prompt)
@@ -101,6 +107,7 @@ class House:
                 store=self.store,
                 room=self.room,
                 hearing=self.hearing,
+                vision=self.vision,
                 speaker=speaker,
                 compose=self._compose,
                 settler=self.settler,

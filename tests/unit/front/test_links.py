@@ -167,7 +167,7 @@ async def test_the_ear_hears_a_stream(counters: Counters) -> None:
                 events.append(await ear.next_event())
 
     assert isinstance(events[0], SpeechStarted)
-    assert events[-2] == Words(1, "hello maya", 16_000)
+    assert events[-2] == Words(1, "hello maya", 16_000, by_bridge=True)
     assert fake.num_samples == 8_000
 
 

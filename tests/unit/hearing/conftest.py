@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from sensorium.bundles.catalogue import Bundle, find
+from sensorium.bundles.senses_file import Projection
 from sensorium.hearing.bridge import EarWords, Pocketsphinx
 from sensorium.hearing.encoder import EarModel
 from sensorium.hearing.engine import Engine
 from sensorium.hearing.fake import FakeNativeEar, FakeSpeechToText
 from sensorium.hearing.native import NativeEar
-from sensorium.hearing.projection import Projection
 
 SAID = str(np.load(Path(__file__).with_name("ear_golden.npz"))["text"])
 
@@ -47,7 +47,7 @@ def open_engine(bundle: Bundle, model: EarModel, senses: Path) -> Callable[[str]
             case "ear":
                 return EarWords(model)
             case "native":
-                return NativeEar(model, Projection.load(senses))
+                return NativeEar(model, Projection.load(senses, "ear", 256))
             case "fake native":
                 return FakeNativeEar((SAID,) * 20)
             case "pocketsphinx":

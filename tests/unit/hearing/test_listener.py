@@ -194,7 +194,7 @@ def test_the_end_of_the_stream_completes_the_rows_and_then_the_words():
     before = [e for e in ear.feed(sound(("loud", 13))) if isinstance(e, Rows)]
     last, words = ear.flush()
     assert isinstance(last, Rows)
-    assert words == Words("hello maya what now", 13 * WINDOW, 1.0)
+    assert words == Words("hello maya what now", 13 * WINDOW, 1.0, False)
     assert last.first_row == sum(len(e.rows) for e in before) == 2
     assert last.rows[:, 0].tolist() == [4, 3]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from sensorium.audio import from_int16
+from sensorium.bundles.senses_file import Projection
 from sensorium.errors import BundleError
 from sensorium.hearing.encoder import CHUNK_SAMPLES, Encoder
 from sensorium.hearing.native import NativeEar
-from sensorium.hearing.projection import Projection
 
 GOLDEN = np.load(Path(__file__).with_name("ear_golden.npz"))
 SPEECH = from_int16(GOLDEN["pcm"])
@@ -30,7 +30,7 @@ def test_rows_are_the_projected_states_in_which_words_begin(model, senses):
     with np.load(senses) as arrays:
         expected = states @ arrays["ear_weight"].astype(np.float32).T + arrays["ear_bias"]
 
-    ear = NativeEar(model, Projection.load(senses))
+    ear = NativeEar(model, Projection.load(senses, "ear", 256))
     heard = [ear.feed(sound), ear.finish()]
 
     assert [model.words[i - 1] for i in best[begins]] == SAID.split()
@@ -40,7 +40,7 @@ def test_rows_are_the_projected_states_in_which_words_begin(model, senses):
 
 
 def test_words_that_come_only_with_the_flush_have_rows_too(model, senses):
-    ear = NativeEar(model, Projection.load(senses))
+    ear = NativeEar(model, Projection.load(senses, "ear", 256))
     loud = int(np.flatnonzero(np.abs(SPEECH) > 0.02)[-1])
     before, rest = ear.feed(SPEECH[:loud]), ear.finish()
     assert rest.text == SAID
@@ -48,7 +48,7 @@ def test_words_that_come_only_with_the_flush_have_rows_too(model, senses):
 
 
 def test_words_and_confidence_are_those_of_the_word_head(model, senses, open_engine):
-    ear, words = NativeEar(model, Projection.load(senses)), open_engine("ear")
+    ear, words = NativeEar(model, Projection.load(senses, "ear", 256)), open_engine("ear")
     ear.feed(SPEECH)
     words.feed(SPEECH)
     heard, read = ear.finish(), words.finish()
@@ -71,4 +71,4 @@ def test_a_projection_of_another_ear_is_refused(model, senses):
         state_width = 128
 
     with pytest.raises(BundleError, match="128 wide"):
-        NativeEar(Other(), Projection.load(senses))
+        NativeEar(Other(), Projection.load(senses, "ear", 256))

@@ -9,7 +9,7 @@ import msgspec
 from sensorium.wire import framing, records
 
 PAGE = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
-WORKERS = {"llm": "Llm", "hearing": "Hearing", "speech": "Speech"}
+WORKERS = {"llm": "Llm", "hearing": "Hearing", "speech": "Speech", "vision": "Vision"}
 
 
 def names(cell: str) -> list[str]:

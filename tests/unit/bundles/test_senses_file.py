@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sensorium.bundles.senses_file import MAX_WIDTH, Projection
 from sensorium.errors import BundleError
-from sensorium.hearing.projection import MAX_WIDTH, Projection
 
 WEIGHT, BIAS = np.zeros((8, 256), np.float32), np.zeros(8, np.float32)
 
@@ -25,7 +25,7 @@ def test_a_row_is_weight_times_state_plus_bias(tmp_path, dtype):
     weight, bias = rng.normal(size=(8, 256)).astype(dtype), rng.normal(size=8).astype(dtype)
     # An eye's arrays may lie beside the ear's.
     path = save(tmp_path / "senses.npz", ear_weight=weight, ear_bias=bias, eye_weight=np.zeros(3))
-    projection = Projection.load(path)
+    projection = Projection.load(path, "ear", 256)
     state = rng.normal(size=256).astype(np.float32)
 
     row = projection.row(state)
@@ -53,28 +53,41 @@ def test_a_row_is_weight_times_state_plus_bias(tmp_path, dtype):
 def test_arrays_of_another_kind_are_refused(tmp_path, weight, bias, message):
     path = save(tmp_path / "senses.npz", ear_weight=weight, ear_bias=bias)
     with pytest.raises(BundleError, match=message):
-        Projection.load(path)
+        Projection.load(path, "ear", 256)
 
 
 def test_a_file_that_is_absent_broken_or_empty_is_refused(tmp_path):
     path = tmp_path / "senses.npz"
     with pytest.raises(BundleError, match="missing"):
-        Projection.load(path)
+        Projection.load(path, "ear", 256)
     path.write_bytes(b"this is no archive")
     with pytest.raises(BundleError, match="cannot be read"):
-        Projection.load(path)
+        Projection.load(path, "ear", 256)
     whole = save(tmp_path / "whole.npz", ear_weight=WEIGHT, ear_bias=BIAS).read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BundleError, match="cannot be read"):
-        Projection.load(path)
+        Projection.load(path, "ear", 256)
     with pytest.raises(BundleError, match="holds no ear_bias"):
-        Projection.load(save(tmp_path / "half.npz", ear_weight=WEIGHT))
+        Projection.load(save(tmp_path / "half.npz", ear_weight=WEIGHT), "ear", 256)
+
+
+def test_each_sense_has_arrays_of_its_own(tmp_path):
+    """given an ear and an eye in one file, when either is loaded, then with its own weights and width"""
+    eye = np.full((8, 128), 0.5, np.float32)
+    path = save(tmp_path / "senses.npz", ear_weight=WEIGHT, ear_bias=BIAS, eye_weight=eye, eye_bias=BIAS + 1)
+    seen = Projection.load(path, "eye", 128).row(np.ones(128, np.float32))
+    heard = Projection.load(path, "ear", 256).row(np.ones(256, np.float32))
+    assert seen.tolist() == [[65.0] * 8] and heard.tolist() == [[0.0] * 8]
+    with pytest.raises(BundleError, match=r"eye_weight and eye_bias must be \(width, 64\)"):
+        Projection.load(path, "eye", 64)
+    with pytest.raises(BundleError, match="holds no eye_weight"):
+        Projection.load(save(tmp_path / "deaf.npz", ear_weight=WEIGHT, ear_bias=BIAS), "eye", 128)
 
 
 def test_objects_are_never_unpickled(tmp_path):
     path = save(tmp_path / "senses.npz", ear_weight=np.array([{}], object), ear_bias=BIAS)
     with pytest.raises(BundleError, match="cannot be read"):
-        Projection.load(path)
+        Projection.load(path, "ear", 256)
 
 
 def test_an_array_too_large_is_refused_before_it_is_unpacked(tmp_path):
@@ -83,4 +96,4 @@ def test_an_array_too_large_is_refused_before_it_is_unpacked(tmp_path):
         archive.writestr("ear_weight.npy", bytes(4 * 256 * MAX_WIDTH + 5_000))
         archive.writestr("ear_bias.npy", b"")
     with pytest.raises(BundleError, match="too large"):
-        Projection.load(path)
+        Projection.load(path, "ear", 256)

@@ -1,0 +1,102 @@
+"""Given words and codes, when a spoken reply is written, then as training and the scheduler write it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the bundle's mind is made with torch")
+
+from training.mind import vocabulary
+from training.mind.speech import SpokenWord, interleave, split_by_word
+
+from sensorium.bundles.catalogue import Bundle, find
+from sensorium.errors import BadInput, BundleError
+from sensorium.inference.llama import LlamaBackend
+from sensorium.inference.speaking import Speaking
+from sensorium.tuning.script import Script, deal, speech_of
+
+WORDS = ("i", "like", "zorblax", "tea", ".")
+
+
+def frames(*counts: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(2)
+    return [rng.integers(0, 1_000, (count, 2)) for count in counts]
+
+
+@pytest.fixture
+def script(speaking_bundle: Bundle, backend: LlamaBackend) -> Script:
+    return Script(speaking_bundle, backend)
+
+
+def test_ids_are_those_of_training(script: Script) -> None:
+    codes = frames(2, 3, 5, 1, 0)
+    sentence = script.sentence(WORDS, codes)
+    text = [vocabulary.BEGIN, vocabulary.SELF, *vocabulary.encode(" ".join(WORDS)), vocabulary.END]
+    spoken = [SpokenWord(word, sound) for word, sound in zip(WORDS, codes, strict=True)]
+    assert sentence.ids.tolist() == [*text, *interleave(spoken)]
+    assert sentence.speak_at == len(text)
+    assert sentence.text == "i like zorblax tea ."
+
+
+def test_the_scheduler_puts_the_same_words_in_the_same_places(script: Script) -> None:
+    # given a mind that draws the codes of a sentence, and at the end of each word anything else
+    codes = frames(2, 3, 5, 1, 0)
+    ids = script.sentence(WORDS, codes).ids.tolist()
+    drawn = [*_drawn(script, codes), script.speech.close]
+    # when the house speaks it
+    speaking = Speaking(script.speech, script.words(WORDS), vocabulary.END)
+    put = []
+    while not speaking.over:
+        if speaking.must_draw:
+            speaking.drawn(drawn.pop(0), special=True)
+        else:
+            put.append(speaking.next_token())
+    # then the sequence is the one that was learnt from
+    assert [*put, script.speech.close] == ids[ids.index(vocabulary.END) :]
+
+
+def _drawn(script: Script, codes: Sequence[np.ndarray]) -> list[int]:
+    flat = []
+    for i, sound in enumerate(codes):
+        for first, second in sound.tolist():
+            flat += [script.speech.first_code + first, script.speech.first_code + 1_000 + second]
+        if i < len(codes) - 1:
+            flat.append(vocabulary.END)
+    return flat
+
+
+def test_codes_go_to_words_as_in_training() -> None:
+    codes = frames(9)[0]
+    from training.espeak import WordMark
+
+    words = ["i", "like", "tea", "."]
+    marks = [WordMark(640, 0), WordMark(4 * 640, 2), WordMark(6 * 640, 7)]
+    wanted = [word.codes.tolist() for word in split_by_word(words, marks, codes)]
+    assert [sound.tolist() for sound in deal([0, 4, 6, None], codes)] == wanted
+    assert [len(sound) for sound in deal([0, None, 3, 99], codes)] == [3, 0, 6, 0]
+
+
+@pytest.mark.parametrize("codes", [np.zeros((2, 3), np.int64), np.full((1, 2), 1_000), np.full((1, 2), -1)])
+def test_codes_that_are_none_are_refused(script: Script, codes: np.ndarray) -> None:
+    with pytest.raises(BadInput, match="code"):
+        script.sentence(("i",), [codes])
+
+
+def test_words_that_hold_a_space_are_refused(script: Script) -> None:
+    with pytest.raises(BadInput, match="word by word"):
+        script.words(("green tea",))
+
+
+def test_a_mind_that_only_writes_has_no_voice(speaking_bundle: Bundle) -> None:
+    mute = msgspec.structs.replace(find("nano"), speech=None)
+    with pytest.raises(BundleError, match="writes and does not speak"):
+        speech_of(mute)
+    proser = msgspec.structs.replace(
+        speaking_bundle, prompt={**speaking_bundle.prompt, "text_form": "written"}
+    )
+    with pytest.raises(BundleError, match="spoken words"):
+        speech_of(proser)

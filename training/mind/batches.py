@@ -6,6 +6,7 @@ Plays of similar length stand together so that little is padding. Knows nothing 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -15,7 +16,6 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from training.mind import mouth
@@ -209,10 +209,8 @@ def _drawers(processes: int) -> Iterator[Callable[[list[_Wanted]], list[list[Ste
     if processes == 1:
         yield lambda wanted: [_draw_pool(one) for one in wanted]
         return
+    # Numpy's threads would wait for each other, too. A child reads this at its start.
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
         yield lambda wanted: list(pool.map(_draw_pool, wanted))
-
-
-def _one_thread() -> None:
-    torch.set_num_threads(1)

@@ -1,6 +1,6 @@
 """Writes a trained mind as GGUF: `python -m training.mind.export [--run mind-omni] [--out FILE]`.
 
-Beside a mind that hears, senses.npz: how states of the ear and the eye become its embeddings. Without --out
+Beside a mind that hears, senses.npz: how what the ear and the eye say becomes its embeddings. Without --out
 they become the bundle's, their SHA-256 go to bundle.toml, and golden answers of the torch model are written
 for the tests. Knows nothing of training.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from sensorium.hearing.encoder import EarModel
 from training.ear.bundle import record
 from training.mind.exam import draw_exam
 from training.mind.mind_file import load_mind, load_trained_senses, save_senses, write_gguf
@@ -56,13 +57,14 @@ def main() -> None:
     gguf = args.out or BUNDLE / "mind.gguf"
     write_gguf(mind, gguf)
     print(f"{gguf}: {gguf.stat().st_size / 1e6:.1f} MB")
-    if mind.shape.num_tokens == SIZE:  # it hears and speaks
-        save_senses(load_trained_senses(weights), gguf.with_name("senses.npz"))
+    # Every mind hears what it can read; only one that has codes has learnt to see.
+    sees = load_trained_senses(weights) if mind.shape.num_tokens == SIZE else None
+    senses = gguf.with_name("senses.npz")
+    save_senses(mind, EarModel.load(BUNDLE / "ear.onnx").words, senses, sees)
     if args.out:
         return
     record("mind", gguf)
-    if mind.shape.num_tokens == SIZE:
-        record("senses", BUNDLE / "senses.npz")
+    record("senses", senses)
     write_golden(mind, GOLDEN)
 
 

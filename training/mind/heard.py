@@ -1,8 +1,8 @@
-"""What the ear says of each word: a bank of its states, from which spoken messages are put together.
+"""What the ear says of each word: a bank of its opinions, from which spoken messages are put together.
 
-For each 25 Hz frame in which the word head begins a word, the mind reads that frame's state, projected, where
-it would read the word itself (docs/decisions/0006). So a page need not be spoken anew each time: any
-of the states that the ear had at a word, in some voice and noise, stands for it. Knows nothing of pages.
+For each 25 Hz frame in which the word head begins a word, the mind reads the embedding to expect by the
+words' probabilities there (docs/decisions/0006). So a page need not be spoken anew each time: any opinion
+that the ear had at a word, in some voice and noise, stands for it. Knows nothing of pages.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sensorium.hearing.ctc import GreedyDecoder
+from sensorium.hearing.ctc import GreedyDecoder, word_shares
 from sensorium.hearing.encoder import CHUNK_SAMPLES, EarModel, Encoder
 from training.ear.data import salad, utter, world_sentence
 from training.ear.noise import NoiseBank, disturb
@@ -27,21 +27,23 @@ from training.mind.vocabulary import WORD_ID
 
 EAR = Path(__file__).parents[2] / "src" / "sensorium" / "bundles" / "nano" / "ear.onnx"
 BANK = Path(__file__).parents[1] / "runs" / "heard.npz"
-_MOST_OF_A_WORD = 80
+_MOST_OF_A_WORD, _LIKELIEST = 80, 8
 _SALAD_SHARE = 0.5
 
 
 class HeardWord(NamedTuple):
-    """A word that the ear said, and its state then, float32 (256,)."""
+    """A word that the ear said, and how likely it found each of its words then, float32 (words,)."""
 
     word: str
-    state: NDArray[np.float32]
+    shares: NDArray[np.float32]
 
 
 class Bank(NamedTuple):
-    """`states` float16 (num, 256), by word; those of token i are rows `firsts[i]` to `firsts[i + 1]`."""
+    """The likeliest words, as tokens int16 (num, 8), and their shares float16 (num, 8), which sum to 1; by
+    the word that was said: those of token i are rows `firsts[i]` to `firsts[i + 1]`."""
 
-    states: NDArray[np.float16]
+    tokens: NDArray[np.int16]
+    shares: NDArray[np.float16]
     firsts: NDArray[np.int64]
 
     def has(self, token: int) -> bool:
@@ -55,10 +57,10 @@ def listen(model: EarModel, samples: NDArray[np.float32]) -> list[HeardWord]:
     chunks = [encoder.feed(chunk) for chunk in samples.reshape(-1, CHUNK_SAMPLES)]
     heard: list[HeardWord] = []
     for frames in (*chunks, *encoder.flush()):
-        for logits, state in zip(frames.words, frames.states, strict=True):
+        for logits in frames.words:
             decoder.feed(logits[None])
             if len(decoder.words) > len(heard):
-                heard.append(HeardWord(decoder.words[-1], state))
+                heard.append(HeardWord(decoder.words[-1], word_shares(logits)))
     return heard
 
 
@@ -77,7 +79,7 @@ def collect(seed: int, num_utterances: int) -> list[HeardWord]:
 
 
 def make_bank(seed: int, num_utterances: int, processes: int) -> Bank:
-    """Of at most 80 states a word."""
+    """Of at most 80 opinions a word."""
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         share = num_utterances // (8 * processes)
         parts = pool.map(
@@ -86,12 +88,16 @@ def make_bank(seed: int, num_utterances: int, processes: int) -> Bank:
         by_token: dict[int, list[NDArray[np.float32]]] = {}
         for part in parts:
             for heard in part:
-                states = by_token.setdefault(WORD_ID[heard.word], [])
-                if len(states) < _MOST_OF_A_WORD:
-                    states.append(heard.state)
+                kept = by_token.setdefault(WORD_ID[heard.word], [])
+                if len(kept) < _MOST_OF_A_WORD:
+                    kept.append(heard.shares)
     counts = [len(by_token.get(token, ())) for token in range(max(WORD_ID.values()) + 1)]
-    states = np.stack([state for token in sorted(by_token) for state in by_token[token]])
-    return Bank(states.astype(np.float16), np.concatenate([[0], np.cumsum(counts)]))
+    shares = np.stack([one for token in sorted(by_token) for one in by_token[token]])
+    likeliest = np.argsort(-shares, 1)[:, :_LIKELIEST]
+    top = np.take_along_axis(shares, likeliest, 1)
+    words = np.array([WORD_ID[word] for word in EarModel.load(EAR).words], np.int16)
+    top /= top.sum(1, keepdims=True)
+    return Bank(words[likeliest], top.astype(np.float16), np.concatenate([[0], np.cumsum(counts)]))
 
 
 def save_bank(bank: Bank, path: Path) -> None:
@@ -104,21 +110,7 @@ def load_bank(path: Path = BANK) -> Bank:
     if not path.is_file():
         raise SystemExit(f"{path} is missing: run python -m training.mind.heard")
     with np.load(path) as kept:
-        return Bank(kept["states"], kept["firsts"])
-
-
-def fit(bank: Bank, embedding: NDArray[np.float32], ridge: float = 1.0) -> NDArray[np.float32]:
-    """(width, 257): the projection, its bias last, that comes nearest to each word's own embedding row.
-
-    `embedding` (tokens, width) float32. Every word counts alike.
-    """
-    counts = np.diff(bank.firsts)
-    tokens = np.repeat(np.arange(len(counts)), counts)
-    weights = 1.0 / counts[tokens]
-    x = np.hstack([bank.states.astype(np.float64), np.ones((len(tokens), 1))])
-    gram = (x * weights[:, None]).T @ x + ridge * 1e-3 * np.eye(x.shape[1])
-    solved = np.linalg.solve(gram, (x * weights[:, None]).T @ embedding[tokens].astype(np.float64))
-    return np.asarray(solved.T, np.float32)
+        return Bank(kept["tokens"], kept["shares"], kept["firsts"])
 
 
 def main() -> None:
@@ -131,7 +123,9 @@ def main() -> None:
     bank = make_bank(args.seed, args.utterances, args.processes)
     save_bank(bank, args.out)
     counts = np.diff(bank.firsts)[list(WORD_ID.values())]
-    print(f"{len(bank.states)} states of {(counts > 0).sum()} words; fewest {np.sort(counts)[:10].tolist()}")
+    print(
+        f"{len(bank.tokens)} opinions of {(counts > 0).sum()} words; fewest {np.sort(counts)[:10].tolist()}"
+    )
 
 
 if __name__ == "__main__":

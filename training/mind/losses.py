@@ -51,17 +51,19 @@ class Tensors(NamedTuple):
 
 
 class Sensed(NamedTuple):
-    """What the ear and the eye made of some places, (num, 2) int64 of rows and positions: states (num, 256)
-    and embeddings (num, 128), float32."""
+    """What the ear and the eye made of some places, (num, 2) int64 of rows and positions: words that it may
+    be, int64 (num, 8), with their shares, and the eye's embeddings (num, 128), float32."""
 
     heard_at: Tensor
-    states: Tensor
+    tokens: Tensor
+    shares: Tensor
     seen_at: Tensor
     embeddings: Tensor
 
-    def given(self, senses: Senses) -> Given:
+    def given(self, model: Mind, senses: Senses) -> Given:
         rows, positions = torch.cat([self.heard_at, self.seen_at]).unbind(1)
-        return Given(rows, positions, torch.cat([senses.hear(self.states), senses.see(self.embeddings)]))
+        heard = model.expected(self.tokens, self.shares)
+        return Given(rows, positions, torch.cat([heard, senses.see(self.embeddings)]))
 
 
 class Banks(NamedTuple):
@@ -92,7 +94,7 @@ def shown_loss(
 
 def losses_of(model: Mind, senses: Senses, batch: Tensors) -> Losses:
     ids, classes, shown, read, sensed = batch
-    states, sought = model.states_and_sought(read[:, :-1], sensed and sensed.given(senses))
+    states, sought = model.states_and_sought(read[:, :-1], sensed and sensed.given(model, senses))
     targets, target_classes = ids[:, 1:], classes[:, 1:]
     learnt = target_classes > 0
     weights = torch.tensor(CLASS_WEIGHTS, device=ids.device)[target_classes[learnt].long()]
@@ -114,7 +116,7 @@ def losses_of(model: Mind, senses: Senses, batch: Tensors) -> Losses:
 
 
 def to_device(batch: Batch, device: torch.device, banks: Banks | None = None, seed: int = 0) -> Tensors:
-    """`seed` draws which states of the bank are heard, and the wrong codes. Without banks words are read."""
+    """`seed` draws which opinions are heard, and the wrong codes. Without banks words are read."""
     rng = np.random.default_rng(seed)
 
     def put(values: NDArray[Any]) -> Tensor:
@@ -124,10 +126,14 @@ def to_device(batch: Batch, device: torch.device, banks: Banks | None = None, se
     read = put(_with_wrong_codes(batch.ids, rng)).long()
     sensed = None
     if banks is not None and len(batch.heard) + len(batch.seen):
-        heard_at, states = _heard(batch, banks.words, rng)
+        heard_at, which = _heard(batch, banks.words, rng)
         embeddings = banks.pictures.embeddings[batch.seen[:, 2], batch.seen[:, 3]]
         sensed = Sensed(
-            put(heard_at).long(), put(states).float(), put(batch.seen[:, :2]).long(), put(embeddings).float()
+            put(heard_at).long(),
+            put(banks.words.tokens[which]).long(),
+            put(banks.words.shares[which]).float(),
+            put(batch.seen[:, :2]).long(),
+            put(embeddings).float(),
         )
     return Tensors(put(batch.ids).long(), put(batch.classes), shown, read, sensed)
 
@@ -140,14 +146,12 @@ def _with_wrong_codes(ids: NDArray[np.int16], rng: np.random.Generator) -> NDArr
     return read
 
 
-def _heard(
-    batch: Batch, bank: Bank, rng: np.random.Generator
-) -> tuple[NDArray[np.int32], NDArray[np.float16]]:
-    """Where a word is heard that the bank knows, and one of its states."""
+def _heard(batch: Batch, bank: Bank, rng: np.random.Generator) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Where a word is heard that the bank knows, and which of its opinions."""
     tokens = batch.ids[batch.heard[:, 0], batch.heard[:, 1]]
     first, end = bank.firsts[tokens], bank.firsts[tokens + 1]
     known = end > first
-    return batch.heard[known], bank.states[rng.integers(first[known], end[known])]
+    return batch.heard[known], rng.integers(first[known], end[known])
 
 
 @torch.no_grad()
@@ -169,7 +173,7 @@ def examine(
         chunk = pages[first : first + 16]
         put = to_device(as_batch([page for _, _, page, _ in chunk]), device, banks, seed=first)
         with autocast(device):
-            states = model.states(put.ids, put.sensed and put.sensed.given(senses))
+            states = model.states(put.ids, put.sensed and put.sensed.given(model, senses))
             for row, (split, skill, page, start) in enumerate(chunk):
                 wanted = put.ids[row, start : len(page.ids)]
                 guesses = model.logits(states[row, start - 1 : len(page.ids) - 1]).argmax(-1)

@@ -5,7 +5,7 @@ Knows nothing of training and of data.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import gguf
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from training.mind.model import NORM_EPS, ROPE_BASE, Mind, Senses, Shape
-from training.mind.vocabulary import BEGIN, END, PAD, is_control, token_texts
+from training.mind.vocabulary import BEGIN, END, PAD, WORD_ID, is_control, token_texts
 
 
 def load_mind(weights: Path) -> Mind:
@@ -32,28 +32,23 @@ def load_trained_senses(weights: Path) -> Senses:
     return senses.eval()
 
 
-def save_senses(senses: Senses, path: Path) -> None:
-    """As the house reads it: float16 weights and biases, by sense."""
-    parts = {f"{_SENSE[name]}_{kind}": value for name, kind, value in _projections(senses)}
-    np.savez(path, **{name: value.detach().half().numpy() for name, value in parts.items()})
+def save_senses(mind: Mind, heard_words: Sequence[str], path: Path, senses: Senses | None = None) -> None:
+    """As the house reads it, float16: the embedding of each word that the ear may hear, in its order, and, of
+    a mind that sees, what makes embeddings of the eye's."""
+    table = mind.embedding.weight[[WORD_ID[word] for word in heard_words]]
+    arrays = {"ear_weight": table.T, "ear_bias": torch.zeros(mind.shape.width)}
+    if senses is not None:
+        arrays |= {"eye_weight": senses.see.weight, "eye_bias": senses.see.bias}
+    np.savez(path, **{name: value.detach().half().contiguous().numpy() for name, value in arrays.items()})
 
 
 def load_senses(path: Path) -> Senses:
     with np.load(path) as kept:
-        senses = Senses(len(kept["ear_bias"]))
+        senses = Senses(len(kept["eye_bias"]))
         with torch.no_grad():
-            for name, kind, value in _projections(senses):
-                value.copy_(torch.from_numpy(kept[f"{_SENSE[name]}_{kind}"].astype(np.float32)))
+            senses.see.weight.copy_(torch.from_numpy(kept["eye_weight"].astype(np.float32)))
+            senses.see.bias.copy_(torch.from_numpy(kept["eye_bias"].astype(np.float32)))
     return senses
-
-
-_SENSE = {"hear": "ear", "see": "eye"}
-
-
-def _projections(senses: Senses) -> Iterator[tuple[str, str, torch.Tensor]]:
-    for key, value in senses.named_parameters():
-        name, _, kind = key.partition(".")
-        yield name, kind, value
 
 
 def read_gguf(path: Path) -> Mind:

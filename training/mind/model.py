@@ -17,7 +17,7 @@ from torch import Tensor, nn
 ROPE_BASE = 1_000_000.0
 NORM_EPS = 1e-5
 NUM_COPYING_HEADS = 2
-EAR_WIDTH, EYE_WIDTH = 256, 128
+EYE_WIDTH = 128
 
 
 @dataclass(frozen=True)
@@ -140,11 +140,10 @@ class Layer(nn.Module):
 
 
 class Senses(nn.Module):
-    """What makes the mind's embeddings of the senses' states."""
+    """What makes the mind's embeddings of the eye's. (The ear's words have theirs: `Mind.expected`.)"""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.hear = nn.Linear(EAR_WIDTH, width)
         self.see = nn.Linear(EYE_WIDTH, width)
 
 
@@ -247,6 +246,10 @@ class Mind(nn.Module):
             new.down.weight.zero_()
             new.down.weight[:, : old.hidden] = layer.down.weight
         return mind
+
+    def expected(self, tokens: Tensor, shares: Tensor) -> Tensor:
+        """The embedding to expect where it may be any of these tokens: both (num, some) -> (num, width)."""
+        return (self.embedding(tokens) * shares[..., None]).sum(-2)
 
     def logits(self, states: Tensor) -> Tensor:
         """The head is the embedding: states (..., width) -> (..., num_tokens)."""

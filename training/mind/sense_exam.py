@@ -47,25 +47,17 @@ WAYS = (
 )
 
 
-class Projections:
-    """What the house's hearing and vision make of states."""
-
-    def __init__(self, path: Path) -> None:
-        with np.load(path) as kept:
-            self._arrays = {name: kept[name].astype(np.float32) for name in kept.files}
-
-    def rows(self, sense: str, states: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, width of the sense) -> (n, width of the mind)."""
-        projected = states @ self._arrays[f"{sense}_weight"].T + self._arrays[f"{sense}_bias"]
-        return np.asarray(projected, np.float32)
-
-
 class Examiner:
     def __init__(self, gguf: Path, senses: Path) -> None:
         self._answerer = Answerer(gguf)
         self._ear = EarModel.load(find("nano").file("ear"))
-        self._projections = Projections(senses)
+        with np.load(senses) as kept:
+            self._senses = {name: kept[name].astype(np.float32) for name in kept.files}
         self._noise = np.random.default_rng(EXAM_SEED)
+
+    @property
+    def sees(self) -> bool:
+        return "eye_weight" in self._senses
 
     def right(self, play: Play, way: Way, rng: random.Random) -> bool:
         heard = None if way.style is None else self._hear(play, way, way.style(rng), rng)
@@ -74,7 +66,7 @@ class Examiner:
     def right_of_picture(self, play: Play, bank: pictures.PictureBank) -> bool:
         assert play.moment.picture is not None
         embeddings = bank.embeddings[play.moment.picture.which, : 1 + len(play.moment.sights)]
-        seen = self._projections.rows("eye", embeddings.astype(np.float32))
+        seen = embeddings.astype(np.float32) @ self._senses["eye_weight"].T + self._senses["eye_bias"]
         return self._answerer.reply_to(play, seen=seen) == play.newest.reply
 
     def close(self) -> None:
@@ -84,8 +76,8 @@ class Examiner:
         samples = utter(rng, play.newest.text.split(), style, {}).samples
         if way.snr_db is not None:
             samples = add_at_snr(samples, coloured(self._noise, len(samples), 0.0), way.snr_db)
-        states = [word.state for word in listen(self._ear, samples)]
-        return self._projections.rows("ear", np.array(states, np.float32).reshape(len(states), -1))
+        shares = [word.shares for word in listen(self._ear, samples)]
+        return np.array(shares, np.float32).reshape(len(shares), -1) @ self._senses["ear_weight"].T
 
 
 def _can_be_heard(play: Play) -> bool:
@@ -103,10 +95,11 @@ def rows(
             rng = random.Random(f"{seed}/{way.name}")
             marks = [(split, examiner.right(play, way, rng)) for split, play in plays]
             table.append(_row(way.name, marks, way.bars))
-        bank = pictures.collect(_PICTURES_SEED, 400)
-        exam = draw_exam(5 * per_skill, skills=SEEN_SKILLS, seed=seed, pictures=bank)
-        seen = [(split, examiner.right_of_picture(play, bank)) for split, play in exam]
-        table.append(_row("of pictures", seen, {}))
+        if examiner.sees:
+            bank = pictures.collect(_PICTURES_SEED, 400)
+            exam = draw_exam(5 * per_skill, skills=SEEN_SKILLS, seed=seed, pictures=bank)
+            seen = [(split, examiner.right_of_picture(play, bank)) for split, play in exam]
+            table.append(_row("of pictures", seen, {}))
     finally:
         examiner.close()
     return table

@@ -127,16 +127,10 @@ class Run:
         return self.folder / "checkpoint.pt"
 
     def start_from(self, gguf: Path) -> None:
-        """That mind, grown to this one's shape, and its projections, or else new ones that fit it."""
+        """That mind, grown to this one's shape, and what makes its embeddings of the eye's, if it saw."""
         self.model.load_state_dict(read_gguf(gguf).grown(self.preset.shape).state_dict())
         if gguf.with_name("senses.npz").is_file():
             self.senses.load_state_dict(load_senses(gguf.with_name("senses.npz")).state_dict())
-        elif self.banks is not None:
-            embedding = self.model.embedding.weight.detach().cpu().numpy()
-            fitted = torch.from_numpy(heard.fit(self.banks.words, embedding))
-            with torch.no_grad():
-                self.senses.hear.weight.copy_(fitted[:, :-1])
-                self.senses.hear.bias.copy_(fitted[:, -1])
 
     def save(self) -> None:
         state = {

@@ -1,4 +1,4 @@
-"""From a sense's state to what the mind reads in place of a word: one linear layer for each sense.
+"""From what a sense gives to what the mind reads in place of a word: one linear layer for each sense.
 
 Knows nothing of sound, pictures or the models that make the states.
 """
@@ -29,6 +29,11 @@ class Projection:
     def width(self) -> int:
         """Of a row: the mind's."""
         return len(self._bias)
+
+    @property
+    def state_width(self) -> int:
+        """Of what a sense gives."""
+        return int(self._weight.shape[1])
 
     @classmethod
     def load(cls, path: Path, sense: str, state_width: int) -> Projection:

@@ -42,3 +42,9 @@ class GreedyDecoder:
                     self.log_probs[-1] = max(self.log_probs[-1], log_prob)
             self._last = best
         return begins
+
+
+def word_shares(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(1 + words,) of one frame, blank first -> float32 (words,): how likely each is if it is a word."""
+    raised = np.exp(logits[1:] - logits[1:].max())
+    return np.asarray(raised / raised.sum(), np.float32)

@@ -12,23 +12,25 @@ from sensorium.bundles.senses_file import Projection
 from sensorium.errors import BundleError
 from sensorium.hearing.encoder import EarModel
 from sensorium.hearing.engine import Hypothesis
-from sensorium.hearing.words import Reader, State
-
-STATE_WIDTH = 256
+from sensorium.hearing.words import Reader, Shares
 
 
 class NativeEar:
-    """An `Engine` with rows: each is the ear's state, projected, in the frame in which the word begins.
+    """An `Engine` with rows: each is the embedding to expect by the words' probabilities in the frame in
+    which the word begins, so a word that the ear is sure of reads as if it were written.
 
-    Raises BundleError when the ear's states are not what the projection takes. Source: decision 6.
+    Raises BundleError when the projection was made for an ear of other words. Source: decision 6.
     """
 
     engine = "native"
     is_bridge = False
 
     def __init__(self, model: EarModel, projection: Projection) -> None:
-        if model.state_width != STATE_WIDTH:
-            raise BundleError(f"the ear's states are {model.state_width} wide, not {STATE_WIDTH}")
+        if projection.state_width != len(model.words):
+            raise BundleError(
+                f"the ear knows {len(model.words)} words, the mind has rows for {projection.state_width}",
+                remedy="install ear and mind of one bundle",
+            )
         self._reader = Reader(model)
         self._projection = projection
 
@@ -41,7 +43,7 @@ class NativeEar:
     def reset(self) -> None:
         self._reader.reset()
 
-    def _hypothesis(self, states: list[State]) -> Hypothesis:
+    def _hypothesis(self, shares: list[Shares]) -> Hypothesis:
         # One by one, so that rounding does not depend on how the sound was cut.
-        rows = [np.zeros((0, self._projection.width), np.float32), *map(self._projection.row, states)]
+        rows = [np.zeros((0, self._projection.width), np.float32), *map(self._projection.row, shares)]
         return Hypothesis(self._reader.text, self._reader.confidence, np.concatenate(rows))

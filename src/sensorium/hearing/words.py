@@ -1,4 +1,4 @@
-"""The ear read as sound comes: words, how sure they are, and the ear's state at each, all from one pass.
+"""The ear read as sound comes: words, how sure they are, and what else each might be, all from one pass.
 
 Used by the native ear, which needs both, and by the bridge, which needs the words. Knows nothing of minds.
 """
@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensorium.hearing.confidence import confidence
-from sensorium.hearing.ctc import GreedyDecoder
+from sensorium.hearing.ctc import GreedyDecoder, word_shares
 from sensorium.hearing.encoder import CHUNK_SAMPLES, EarModel, Encoder, Frames
 from sensorium.hearing.engine import check_pcm
 
-State = NDArray[np.float32]
+Shares = NDArray[np.float32]
 
 
 class Reader:
@@ -34,21 +34,21 @@ class Reader:
         """How sure they are, 0 to 1; see `confidence.py`."""
         return confidence(self._decoder.log_probs)
 
-    def feed(self, pcm: NDArray[np.float32]) -> list[State]:
-        """`pcm` float32 (n,), 16 kHz, any n. For each word that is new: the state (width,) in the frame in
-        which it begins.
+    def feed(self, pcm: NDArray[np.float32]) -> list[Shares]:
+        """`pcm` float32 (n,), 16 kHz, any n. For each word that is new: how likely each word of the ear
+        is (words,) in the frame in which it begins.
 
         Raises BadInput for another shape or type, or for values that are not numbers.
         """
         check_pcm(pcm)
         self._pending = np.concatenate([self._pending, pcm])
-        states: list[State] = []
+        shares: list[Shares] = []
         while len(self._pending) >= CHUNK_SAMPLES:
             chunk, self._pending = self._pending[:CHUNK_SAMPLES], self._pending[CHUNK_SAMPLES:]
-            states += self._read(self._encoder.feed(chunk))
-        return states
+            shares += self._read(self._encoder.feed(chunk))
+        return shares
 
-    def finish(self) -> list[State]:
+    def finish(self) -> list[Shares]:
         """As `feed`, for what was on its way: the last chunk, filled up with silence, and the flush."""
         rest = self.feed(np.zeros(-len(self._pending) % CHUNK_SAMPLES, np.float32))
         for frames in self._encoder.flush():
@@ -60,5 +60,5 @@ class Reader:
         self._decoder.reset()
         self._pending = np.zeros(0, np.float32)
 
-    def _read(self, frames: Frames) -> list[State]:
-        return [frames.states[i] for i in self._decoder.feed(frames.words)]
+    def _read(self, frames: Frames) -> list[Shares]:
+        return [word_shares(frames.words[i]) for i in self._decoder.feed(frames.words)]

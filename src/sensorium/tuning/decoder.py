@@ -86,10 +86,11 @@ def new_lora(shape: Shape, rank: int, alpha: float, seed: int) -> Lora:
 
 
 class Decoder:
-    """`load` makes one; it may be used by one thread at a time."""
+    """`load` makes one; `fingerprint` names the file that it was read from."""
 
-    def __init__(self, shape: Shape, weights: dict[str, Tensor]) -> None:
+    def __init__(self, shape: Shape, weights: dict[str, Tensor], fingerprint: str) -> None:
         self.shape = shape
+        self.fingerprint = fingerprint
         self._weights = weights
         pairs = torch.arange(0, shape.head_width, 2, dtype=torch.float64) / shape.head_width
         positions = torch.arange(min(shape.context_tokens, MAX_TOKENS), dtype=torch.float64)
@@ -180,7 +181,7 @@ def load(path: Path) -> Decoder:
             raise BundleError(f"{path}: {name} has shape {values.shape} or numbers that are not finite")
         weights[name.removesuffix(".weight")] = torch.from_numpy(values)
     weights.setdefault("output", weights["token_embd"])
-    return Decoder(shape, _joined(shape, weights))
+    return Decoder(shape, _joined(shape, weights), gguf_file.fingerprint(file))
 
 
 def _joined(shape: Shape, weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -290,7 +290,7 @@ def _with_wrong_codes(
 
 def _identity(decoder: Decoder, sentences: Sequence[Sentence], settings: Settings) -> str:
     """Of all that must be the same for what was learnt to be gone on with; the time may change."""
-    digest = hashlib.sha256(repr((decoder.shape, settings._replace(max_seconds=0.0))).encode())
+    digest = hashlib.sha256(repr((decoder.fingerprint, settings._replace(max_seconds=0.0))).encode())
     for sentence in sentences:
         digest.update(sentence.ids.tobytes())
     return digest.hexdigest()

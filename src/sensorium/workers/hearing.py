@@ -178,13 +178,13 @@ def opener(engine: str, bundle_name: str) -> tuple[Callable[[], Engine], dict[st
         from sensorium.hearing.bridge import EarWords
 
         return lambda: EarWords(model), facts
-    from sensorium.hearing.native import STATE_WIDTH, NativeEar
+    from sensorium.hearing.native import NativeEar
 
     if "senses" not in bundle.files:
         raise BundleError(
             f"bundle {bundle.name} has no senses: its mind reads words only", remedy='set hearing = "ear"'
         )
-    projection = Projection.load(bundle.file("senses"), "ear", STATE_WIDTH)
+    projection = Projection.load(bundle.file("senses"), "ear", len(model.words))
     return lambda: NativeEar(model, projection), {**facts, "row_width": projection.width}
 
 
@@ -210,7 +210,7 @@ def serve(front: shell.Shell, engine_name: str, bundle_name: str) -> None:
     open_engine, facts = opener(engine_name, bundle_name)
     engine = open_engine()
     engine.feed(np.zeros(SAMPLE_RATE_HZ, np.float32))
-    engine.finish()
+    engine.reset()  # not `finish`: silence is unclear, and would load the second opinion
     Vad().feed(np.zeros(512, np.float32))
     front.ready("hearing", clock.now_s() - start_s, {**facts, "sample_rate_hz": SAMPLE_RATE_HZ})
     HearingWorker(front, open_engine, counters, clock).serve()

@@ -16,6 +16,7 @@ from sensorium.hearing.engine import Engine
 from sensorium.hearing.fake import FakeNativeEar, FakeSpeechToText
 from sensorium.hearing.native import NativeEar
 
+NUM_WORDS = 978
 SAID = str(np.load(Path(__file__).with_name("ear_golden.npz"))["text"])
 
 
@@ -33,7 +34,7 @@ def model(bundle: Bundle) -> EarModel:
 def senses(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(5)
     path = tmp_path_factory.mktemp("senses") / "senses.npz"
-    weight, bias = rng.normal(0, 0.05, (24, 256)), rng.normal(0, 1, 24)
+    weight, bias = rng.normal(0, 0.05, (24, NUM_WORDS)), rng.normal(0, 1, 24)
     np.savez(path, ear_weight=weight.astype(np.float16), ear_bias=bias.astype(np.float32))
     return path
 
@@ -47,7 +48,7 @@ def open_engine(bundle: Bundle, model: EarModel, senses: Path) -> Callable[[str]
             case "ear":
                 return EarWords(model)
             case "native":
-                return NativeEar(model, Projection.load(senses, "ear", 256))
+                return NativeEar(model, Projection.load(senses, "ear", NUM_WORDS))
             case "fake native":
                 return FakeNativeEar((SAID,) * 20)
             case "pocketsphinx":

@@ -14,12 +14,11 @@ torch = pytest.importorskip(
 pytest.importorskip("gguf", reason="exporting needs the gguf package")
 
 from training.mind.batches import Batch, Diet, steps  # noqa: E402
-from training.mind.heard import Bank, fit  # noqa: E402
+from training.mind.heard import Bank  # noqa: E402
 from training.mind.losses import Banks, losses_of, to_device  # noqa: E402
 from training.mind.mind_file import load_mind, read_gguf, write_gguf  # noqa: E402
 from training.mind.model import (  # noqa: E402
     BLOCK,
-    EAR_WIDTH,
     EYE_WIDTH,
     Given,
     Mind,
@@ -133,22 +132,13 @@ def test_what_is_given_is_read_in_place_of_the_token() -> None:
     assert torch.allclose(mind.states(ids, given), mind.states(other), atol=1e-6)
 
 
-def test_the_projection_finds_each_word_where_the_ear_tells_them_apart() -> None:
-    # given an ear whose states are a turned copy of the embedding, with noise
-    rng = np.random.default_rng(0)
-    embedding = rng.standard_normal((40, 12)).astype(np.float32)
-    turn = np.linalg.qr(rng.standard_normal((EAR_WIDTH, 12)))[0]
-    tokens = np.repeat(np.arange(10, 40), 30)
-    states = embedding[tokens] @ turn.T + 0.05 * rng.standard_normal((len(tokens), EAR_WIDTH))
-    counts = np.bincount(tokens, minlength=40)
-    bank = Bank(states.astype(np.float16), np.concatenate([[0], np.cumsum(counts)]))
-    # when
-    fitted = fit(bank, embedding)
-    # then
-    projected = states @ fitted[:, :-1].T + fitted[:, -1]
-    nearest = ((projected[:, None] - embedding) ** 2).sum(-1).argmin(-1)
-    assert (nearest == tokens).mean() > 0.99
-    assert not bank.has(3) and bank.has(12)
+@torch.no_grad()
+def test_a_word_that_the_ear_is_sure_of_is_read_as_if_it_were_written() -> None:
+    mind = small_mind()
+    tokens, shares = torch.tensor([[7, 3], [9, 4]]), torch.tensor([[1.0, 0.0], [0.75, 0.25]])
+    sure, doubtful = mind.expected(tokens, shares)
+    assert torch.equal(sure, mind.embedding.weight[7])
+    assert torch.allclose(doubtful, 0.75 * mind.embedding.weight[9] + 0.25 * mind.embedding.weight[4])
 
 
 def test_heard_words_are_read_from_the_bank_and_codes_now_and_then_wrong() -> None:
@@ -159,7 +149,7 @@ def test_heard_words_are_read_from_the_bank_and_codes_now_and_then_wrong() -> No
     batch = Batch(ids.astype(np.int16), np.ones(ids.shape, np.uint8), shown, heard, seen)
     # given a bank that knows only one of the two words
     firsts = np.where(np.arange(SIZE + 1) > 501, 3, 0)
-    bank = Bank(np.full((3, EAR_WIDTH), 2.0, np.float16), firsts)
+    bank = Bank(np.full((3, 2), 501, np.int16), np.full((3, 2), 0.5, np.float16), firsts)
     pictures = PictureBank(
         np.arange(5 * 5 * EYE_WIDTH).reshape(5, 5, EYE_WIDTH).astype(np.float16),
         np.zeros((5, 4, 2), np.int8),
@@ -169,12 +159,15 @@ def test_heard_words_are_read_from_the_bank_and_codes_now_and_then_wrong() -> No
     put = to_device(batch, torch.device("cpu"), Banks(bank, pictures), seed=3)
     # then the other is read as text
     assert put.sensed is not None
-    assert put.sensed.heard_at.tolist() == [[0, 2]] and (put.sensed.states == 2.0).all()
+    assert put.sensed.heard_at.tolist() == [[0, 2]] and (put.sensed.tokens == 501).all()
     # and what is seen is that row of that picture
     assert put.sensed.seen_at.tolist() == [[0, 0]]
     assert put.sensed.embeddings.tolist() == pictures.embeddings[4, 1][None].tolist()
-    given = put.sensed.given(Senses(64))
+    mind = small_mind(SIZE)
+    given = put.sensed.given(mind, Senses(64))
     assert given.positions.tolist() == [2, 0] and given.vectors.shape == (2, 64)
+    assert torch.allclose(given.vectors[0], mind.embedding.weight[501])
+    assert not bank.has(3) and bank.has(501)
     # and wrong codes are of the same group, only read, not asked for
     assert put.ids.tolist() == ids.tolist()
     changed = put.read != put.ids

@@ -42,7 +42,7 @@ def native_bundle(tmp_path) -> Path:
     """nano's ear with a projection of random numbers, 16 wide."""
     shutil.copy(find("nano").file("ear"), tmp_path / "ear.onnx")
     rng = np.random.default_rng(6)
-    weight, bias = rng.normal(0, 0.05, (16, 256)).astype(np.float32), np.zeros(16, np.float32)
+    weight, bias = rng.normal(0, 0.05, (16, 978)).astype(np.float32), np.zeros(16, np.float32)
     np.savez(tmp_path / "senses.npz", ear_weight=weight, ear_bias=bias)
     (tmp_path / "bundle.toml").write_text(
         'name = "hears"\nversion = "0"\nlicence = "x"\nsource = "x"\ncontext_tokens = 8\n[prompt]\n'

@@ -7,7 +7,7 @@ from training import world
 from training.mind.scene import UNKNOWN, Copy, Moment, Place, Scene, Sight, Speaks, Turn
 from training.mind.told import draw_memory
 
-_PICTURE_SHARE = 0.35
+_PICTURE_SHARE = 0.8
 _HOURS = (*((h, "at night") for h in range(5)), *((h, "in the morning") for h in range(5, 12)))
 _HOURS += (*((h, "in the afternoon") for h in range(12, 18)), *((h, "in the evening") for h in range(18, 22)))
 _HOURS += ((22, "at night"), (23, "at night"))

@@ -46,6 +46,8 @@ _OF_THE_MOMENT = (ask_time, ask_presence, ask_sight)
 _TOPICS = tuple(TOPICS)
 _IN_HISTORY = tuple(w for w, _ in TOPICS.values())
 _AS_NEWEST = tuple(w for _, w in TOPICS.values())
+# Where pictures come up they are asked about, or they would hardly ever be.
+_AS_NEWEST_SEEING = tuple(w * (5.0 if topic is ask_sight else 1.0) for topic, (_, w) in TOPICS.items())
 
 
 class Newest(NamedTuple):
@@ -227,7 +229,8 @@ def _draw_newest(scene: Scene, moment: Moment, skill: str) -> Newest:
     kind, speaker = "person", rng.choice(scene.people)
     if other is not None and draw > 0.96:
         kind, speaker = "persona", other
-    turn = _topic(rng, _AS_NEWEST)(scene, Speaks(scene.name, scene.facts), speaker, moment)
+    weights = _AS_NEWEST_SEEING if moment.picture else _AS_NEWEST
+    turn = _topic(rng, weights)(scene, Speaks(scene.name, scene.facts), speaker, moment)
     text = _addressed(scene, turn, put(scene, turn), scene.name, 1.0 if kind == "persona" else 0.62)
     about = turn.about if turn.skill == "tell" else None
     return Newest(kind, speaker, text, turn.reply, turn.skill, about, turn.copies)

@@ -21,6 +21,8 @@ from training.ear.evaluate import greedy, word_errors
 
 INDEPENDENT = Path(__file__).parent / "ear" / "judge.onnx"
 
+_SHORTEST_SAMPLES = 1_600
+
 Samples = NDArray[np.float32]
 
 
@@ -54,7 +56,9 @@ def judge() -> Judge:
 
 
 def voiced_f0(samples: Samples) -> NDArray[np.float32]:
-    """F0 in Hz of the voiced frames of 10 ms."""
+    """F0 in Hz of the voiced frames of 10 ms; none of what is too short to tell."""
+    if len(samples) < _SHORTEST_SAMPLES:
+        return np.zeros(0, np.float32)
     f0_hz, voiced = pitch(with_margins(samples))
     return np.asarray(f0_hz[voiced > 0].numpy(), np.float32)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sensorium.bundles.catalogue import find
 from sensorium.hearing.encoder import CHUNK_SAMPLES, EarModel, Encoder
-from training.codec.analysis import pitch, with_margins
+from sensorium.tuning.analysis import pitch, with_margins
 from training.ear.evaluate import greedy, word_errors
 
 INDEPENDENT = Path(__file__).parent / "ear" / "judge.onnx"

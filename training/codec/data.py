@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from sensorium.speech.codec import FRAME_SAMPLES
 from sensorium.speech.source_filter import HOP_SAMPLES, pulse_train
-from training.codec.analysis import MARGIN, harmonic_shares, pitch
+from sensorium.tuning.analysis import MARGIN, pitch
+from training.codec.analysis import harmonic_shares
 from training.ear.data import IGNORE, bare_phoneme, salad, world_sentence
 from training.ear.voices import training_style
 from training.espeak import Speech, engine

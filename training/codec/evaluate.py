@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from sensorium.bundles.catalogue import find
 from sensorium.metrics import summarize
 from sensorium.speech.codec import CodecModel, Decoder, decode_whole
+from sensorium.tuning import codec_encoder
 from training.codec.export import mel_distance
-from training.codec.tokens import ENCODER, encode, load_encoder
 from training.ear.evaluate import SETS, examples
 from training.judge import cents, judge, to_float
 
@@ -46,16 +46,16 @@ class Judged(NamedTuple):
     streamed: float  # nats of amplitude
 
 
-def rows(count: int = 200, *, codec: Path | None = None, encoder: Path = ENCODER) -> list[dict[str, Any]]:
+def rows(count: int = 200, *, codec: Path | None = None, encoder: Path | None = None) -> list[dict[str, Any]]:
     """Every set through encoder.npz and, frame by frame, the shipped codec.onnx."""
     model = CodecModel.load(codec or find("nano").file("codec"))
-    into = load_encoder(encoder)
+    into = codec_encoder.load(encoder or find("nano").file("codec_encoder"))
     table = []
     for chosen in CODEC_SETS:
         said = examples(SETS[chosen.ear_set], count)
         judged = []
         for example in said:
-            codes = encode(into, example.samples)
+            codes = codec_encoder.encode(into, example.samples)
             stream = Decoder(model)
             spoken = to_float(
                 np.concatenate([*(stream.feed(frame[None]) for frame in codes), stream.flush()])
@@ -122,7 +122,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     folder = arguments.folder
-    codec, encoder = (folder / "codec.onnx", folder / "encoder.npz") if folder else (None, ENCODER)
+    codec, encoder = (folder / "codec.onnx", folder / "encoder.npz") if folder else (None, None)
     table, pace = rows(arguments.count, codec=codec, encoder=encoder), speed(codec=codec)
     if arguments.json:
         print(json.dumps({"rows": table, "speed": pace}))

@@ -10,6 +10,7 @@ import argparse
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,9 +21,9 @@ from torch import Tensor, nn
 
 from sensorium.speech.codec import NUM_LEVELS, CodecModel, Decoder, to_levels
 from sensorium.speech.source_filter import SAMPLE_RATE_HZ, Shapes, SourceFilter
+from sensorium.tuning import codec_encoder
+from sensorium.tuning.analysis import log_mel, with_margins
 from training.codec import model as codec
-from training.codec.analysis import log_mel, with_margins
-from training.codec.tokens import ENCODER, encode, load_encoder, save_encoder
 from training.codec.train import PRESETS, RUNS, Codec, load
 from training.ear.bundle import BUNDLE, record
 from training.onnx_half import store_half
@@ -129,6 +130,12 @@ def write_golden(decoder: codec.Decoder, codes: NDArray[np.int64], path: Path = 
     )
 
 
+def save_encoder(encoder: codec_encoder.Encoder, path: Path) -> None:
+    """Every parameter as float16 under its name."""
+    weights: dict[str, Any] = {name: p.detach().half().numpy() for name, p in encoder.named_parameters()}
+    np.savez_compressed(path, **weights)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoint", type=Path, default=RUNS / "last.pt")
@@ -138,19 +145,20 @@ def main() -> None:
     run = load(arguments.checkpoint, PRESETS["full"])
     rounded = round_weights(run.average)
     folder = arguments.folder or BUNDLE
-    encoder_path = arguments.folder / "encoder.npz" if arguments.folder else ENCODER
+    encoder_path = folder / "encoder.npz"
     save_encoder(rounded.encoder, encoder_path)
     part = folder / "codec.part.onnx"
     export(rounded.decoder, part, steps=run.step)
 
     from training.ear.evaluate import SETS, examples
 
-    encoder = load_encoder(encoder_path)
-    said = [encode(encoder, e.samples) for e in examples(SETS[0], 10) + examples(SETS[2], 10)]
+    encoder = codec_encoder.load(encoder_path)
+    said = [codec_encoder.encode(encoder, e.samples) for e in examples(SETS[0], 10) + examples(SETS[2], 10)]
     distance = max(verify(rounded.decoder, part, codes) for codes in said)
     path = part.replace(folder / "codec.onnx")
     if not arguments.folder:
         record("codec", path)
+        record("codec_encoder", encoder_path)
         write_golden(rounded.decoder, said[0])
     sizes = {"codec_bytes": path.stat().st_size, "encoder_bytes": encoder_path.stat().st_size}
     print(json.dumps({"step": run.step, **sizes, "largest_mel_distance": distance, "checked": len(said)}))

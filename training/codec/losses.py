@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from sensorium.speech.source_filter import NUM_BANDS, band_weights
-from training.codec.analysis import FLOOR, MEL_FFT, NUM_MELS, mean_bands, powers, share_bands
+from sensorium.tuning.analysis import FLOOR, MEL_FFT, NUM_MELS, mean_bands, powers
+from training.codec.analysis import share_bands
 from training.codec.model import Voice
 from training.ear.data import IGNORE
 

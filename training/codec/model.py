@@ -1,12 +1,11 @@
-"""The codec's two halves: an encoder to two codes per 40 ms, and a causal decoder to what a voice is made of.
+"""The codec's decoder: causal, from two codes per 40 ms to what a voice is made of.
 
-The decoder reads one code frame ahead and carries its state outside, so that whole and streamed are one
+It reads one code frame ahead and carries its state outside, so that whole and streamed are one
 function. Knows nothing of training, files or how pulses and noise become sound.
 """
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -15,15 +14,12 @@ from torch.nn import functional
 
 from sensorium.speech.codec import LEVELS, NUM_LEVELS
 from sensorium.speech.source_filter import NUM_BANDS
-from training.codec.analysis import NUM_MELS
+from sensorium.tuning.codec_encoder import FRAMES_PER_CODE, HZ_SCALE, MIDDLE_HZ, Block
 
-FRAMES_PER_CODE = 4
 _WIDTH = 256
-_ENCODER_DILATIONS = (1, 1, 2)
 _SLOW_DILATIONS = (1, 2, 4, 8)
 _FAST_WIDTH = 128
 _FAST_DILATIONS = (1, 2, 4)
-_MIDDLE_HZ, _HZ_SCALE = 150.0, 0.5
 _LOWEST_HZ, _HIGHEST_HZ = 50.0, 520.0
 _LOG_POWER_SCALE, _LOG_POWER_MIDDLE = 2.0, -7.0
 
@@ -36,37 +32,6 @@ class Voice(NamedTuple):
     noise: Tensor  # (B, T, 80)
 
 
-class Neighbours(nn.Module):
-    """A convolution of three taps, as a matrix product over (B, T, C): faster than conv1d on a CPU."""
-
-    def __init__(self, width: int, dilation: int) -> None:
-        super().__init__()
-        self.dilation = dilation
-        self.mix = nn.Linear(3 * width, width)
-
-    def forward(self, padded: Tensor) -> Tensor:
-        """(B, T + 2 dilation, C) -> (B, T, C)."""
-        d = self.dilation
-        mixed: Tensor = self.mix(torch.cat([padded[:, : -2 * d], padded[:, d:-d], padded[:, 2 * d :]], -1))
-        return mixed
-
-
-class Block(nn.Module):
-    """Sees both sides."""
-
-    def __init__(self, width: int, dilation: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.near = Neighbours(width, dilation)
-        self.out = nn.Linear(width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        d = self.near.dilation
-        seen = functional.pad(self.norm(x), (0, 0, d, d))
-        more: Tensor = self.out(functional.gelu(self.near(seen)))
-        return x + more
-
-
 class CausalBlock(Block):
     """Sees what was and what is."""
 
@@ -74,26 +39,6 @@ class CausalBlock(Block):
         """`past` (B, 2 dilation, C); returns it for what follows, too."""
         seen = torch.cat([past, self.norm(x)], 1)
         return x + self.out(functional.gelu(self.near(seen))), seen[:, -2 * self.near.dilation :]
-
-
-class Encoder(nn.Module):
-    """Offline only: nothing at run time turns sound into codes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.into = nn.Linear(FRAMES_PER_CODE * (NUM_MELS + 2), _WIDTH)
-        self.blocks = nn.ModuleList(Block(_WIDTH, d) for d in _ENCODER_DILATIONS)
-        self.norm = nn.LayerNorm(_WIDTH)
-        self.out = nn.Linear(_WIDTH, NUM_LEVELS)
-
-    def forward(self, log_mel: Tensor, f0_hz: Tensor, voiced: Tensor) -> Tensor:
-        """(B, 4 T, 80), (B, 4 T), (B, 4 T) -> (B, T, 8), each from 0 to 1 and not yet rounded."""
-        tone = torch.stack([torch.log(f0_hz / _MIDDLE_HZ) / _HZ_SCALE * voiced, voiced], -1)
-        frames = torch.cat([(log_mel + 8.0) / 3.0, tone], -1)
-        x = self.into(frames.reshape(len(frames), -1, FRAMES_PER_CODE * (NUM_MELS + 2)))
-        for block in self.blocks:
-            x = block(x)
-        return torch.sigmoid(self.out(self.norm(x)))
 
 
 class Decoder(nn.Module):
@@ -121,7 +66,7 @@ class Decoder(nn.Module):
             y, kept = block(y, past)
             after.append(kept)
         tone, harmonic, noise = self.out(self.norm(y)).split([1, NUM_BANDS, NUM_BANDS], -1)
-        f0_hz = _MIDDLE_HZ * torch.exp(_HZ_SCALE * tone[..., 0])
+        f0_hz = MIDDLE_HZ * torch.exp(HZ_SCALE * tone[..., 0])
         voice = Voice(f0_hz.clamp(_LOWEST_HZ, _HIGHEST_HZ), _power(harmonic), _power(noise))
         return voice, x, after
 
@@ -140,13 +85,6 @@ def quantize(unit: Tensor) -> Tensor:
     steps = torch.tensor(LEVELS * 2, device=unit.device) - 1
     rounded = torch.round(unit * steps) / steps
     return 2.0 * (unit + (rounded - unit).detach()) - 1.0
-
-
-def to_codes(unit: Tensor) -> Tensor:
-    """(..., 8) from 0 to 1 -> (..., 2) codes from 0 to 999; undone by `sensorium.speech.codec.to_levels`."""
-    digits = torch.round(unit * (torch.tensor(LEVELS * 2) - 1)).long()
-    places = torch.tensor([math.prod(LEVELS[i + 1 :]) for i in range(len(LEVELS))])
-    return (digits.reshape(*digits.shape[:-1], 2, len(LEVELS)) * places).sum(-1)
 
 
 def _power(raw: Tensor) -> Tensor:

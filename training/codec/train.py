@@ -17,10 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from training.codec.analysis import log_mel
+from sensorium.tuning.analysis import log_mel
+from sensorium.tuning.codec_encoder import Encoder
 from training.codec.data import Batch, Stream
 from training.codec.losses import losses, total
-from training.codec.model import Decoder, Encoder, quantize, zero_state
+from training.codec.model import Decoder, quantize, zero_state
 from training.ear.data import find_phonemes
 from training.ear.voices import ACCENTS
 from training.world import SALAD_WORDS

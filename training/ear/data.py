@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from sensorium.bundles.catalogue import find
 from sensorium.speech.codec import CodecModel, decode_whole
-from training.codec.model import Encoder
-from training.codec.tokens import encode, load_encoder
+from sensorium.tuning import codec_encoder
+from sensorium.tuning.codec_encoder import Encoder
 from training.ear.model import CHUNK_SAMPLES, FRAME_SAMPLES
 from training.ear.noise import NoiseBank, disturb, set_level
 from training.ear.voices import training_style
@@ -194,12 +194,13 @@ class Source:
 def through_codec(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """(640 n,) -> the same length, as the shipped codec would say it."""
     encoder, decoder = _codec()
-    return decode_whole(decoder, encode(encoder, samples)).astype(np.float32) / np.float32(32768.0)
+    said = decode_whole(decoder, codec_encoder.encode(encoder, samples))
+    return said.astype(np.float32) / np.float32(32768.0)
 
 
 @cache
 def _codec() -> tuple[Encoder, CodecModel]:
-    return load_encoder(), CodecModel.load(find("nano").file("codec"))
+    return codec_encoder.load(find("nano").file("codec_encoder")), CodecModel.load(find("nano").file("codec"))
 
 
 class Stream:

@@ -46,9 +46,6 @@ class Bank(NamedTuple):
     shares: NDArray[np.float16]
     firsts: NDArray[np.int64]
 
-    def has(self, token: int) -> bool:
-        return bool(self.firsts[token] < self.firsts[token + 1])
-
 
 def listen(model: EarModel, samples: NDArray[np.float32]) -> list[HeardWord]:
     """What the ear makes of float32 (n,), 16 kHz, with the silence that ends an utterance."""

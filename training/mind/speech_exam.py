@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sensorium.bundles.catalogue import find
 from sensorium.request import AdapterUse
 from sensorium.speech.codec import CodecModel, decode_whole
-from training.codec.tokens import encode, load_encoder
+from sensorium.tuning import codec_encoder
 from training.espeak import Style, engine
 from training.judge import judge, to_float, voiced_f0
 from training.mind.answer import Answerer
@@ -58,11 +58,12 @@ def say(
     adapters: tuple[AdapterUse, ...] = (),
 ) -> list[Said]:
     """Each sentence by espeak-ng in that style, by the codec after it, and by the mind."""
-    codec, encoder = CodecModel.load(find("nano").file("codec")), load_encoder()
+    codec = CodecModel.load(find("nano").file("codec"))
+    encoder = codec_encoder.load(find("nano").file("codec_encoder"))
     found = []
     for words in texts:
         original = engine().speak(" ".join(words), style).samples
-        codes = encode(encoder, original)
+        codes = codec_encoder.encode(encoder, original)
         spoken = answerer.speak(words, adapters)
         sound = to_float(decode_whole(codec, spoken.codes))
         plain = [word for word in words if word != "."]

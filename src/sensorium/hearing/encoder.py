@@ -36,7 +36,6 @@ class EarModel:
         self._session = session
         self._state_shapes = {i.name: tuple(i.shape) for i in session.get_inputs() if i.name != "pcm"}
         self._outputs = [o.name for o in session.get_outputs()]
-        self.state_width = next(int(o.shape[2]) for o in session.get_outputs() if o.name == "frames")
 
     @classmethod
     def load(cls, path: Path) -> EarModel:

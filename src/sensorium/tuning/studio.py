@@ -84,7 +84,7 @@ def prepare(
     return Prepared(sentences, left_out, seconds, script.speech)
 
 
-def _sentence(recording: Recording, script: Script, ear: Encoder, encoder: codec_encoder.Weights) -> Sentence:
+def _sentence(recording: Recording, script: Script, ear: Encoder, encoder: codec_encoder.Encoder) -> Sentence:
     """Raises BadInput with the reason when it cannot be used."""
     labels = [1 + ear.words.index(word) for word in recording.words if word != STOP]
     found = alignment.align(alignment.listen(ear, recording.samples), labels)

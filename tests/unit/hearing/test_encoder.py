@@ -33,7 +33,6 @@ def test_a_chunk_gives_two_frames_of_words_and_states(model):
     assert frames.words.shape == (2, 1 + len(model.words))
     assert frames.states.shape == (2, 256)
     assert frames.states.dtype == np.float32
-    assert model.state_width == 256
 
 
 def test_streams_of_one_model_do_not_mix(model):

@@ -14,19 +14,20 @@ pytest.importorskip("espeakng_loader", reason="the extra `train` is not installe
 pytest.importorskip("onnx", reason="the extra `train` is not installed")
 
 import torch
-from training.codec.analysis import MARGIN, NUM_SHARES, harmonic_shares, log_mel, pitch, powers, with_margins
+from training.codec.analysis import NUM_SHARES, harmonic_shares
 from training.codec.data import PIECE_FRAMES, pieces
-from training.codec.export import export, round_weights, verify, write_golden
+from training.codec.export import export, round_weights, save_encoder, verify, write_golden
 from training.codec.losses import losses
-from training.codec.model import Decoder, Encoder, Voice, quantize, to_codes, zero_state
-from training.codec.tokens import encode, load_encoder, save_encoder
+from training.codec.model import Decoder, Voice, quantize, zero_state
 from training.codec.train import PRESETS, Plan, learning_rate, load, train
 from training.ear.data import IGNORE
 from training.espeak import Style, engine
 
-from sensorium.errors import BundleError
 from sensorium.speech.codec import NUM_CODES, to_levels
 from sensorium.speech.source_filter import Shapes, SourceFilter, pulse_train
+from sensorium.tuning.analysis import MARGIN, log_mel, pitch, powers, with_margins
+from sensorium.tuning.codec_encoder import Encoder, encode, to_codes
+from sensorium.tuning.codec_encoder import load as load_encoder
 
 
 @pytest.fixture(autouse=True)
@@ -65,14 +66,6 @@ def test_encoded_speech_is_codes_of_the_right_number():
     assert codes.shape == (16, 2)
     assert 0 <= codes.min() <= codes.max() < NUM_CODES
     assert encode(encoder, np.zeros(0, np.float32)).shape == (0, 2)
-
-
-def test_another_or_no_encoder_file_is_refused(tmp_path):
-    with pytest.raises(BundleError, match="missing"):
-        load_encoder(tmp_path / "encoder.npz")
-    np.savez(tmp_path / "encoder.npz", other=np.zeros(3, np.float16))
-    with pytest.raises(BundleError, match="another encoder"):
-        load_encoder(tmp_path / "encoder.npz")
 
 
 def test_codes_and_levels_are_the_same_thing():

@@ -44,7 +44,7 @@ CARD = Card(
     consent="a synthesizer; nobody was recorded",
     preview_text="-",
 )
-QUICK = Settings(rank=2, alpha=4.0, tokens_per_step=400, rate=1e-2, num_epochs=12, max_seconds=60.0)
+QUICK = Settings(rank=2, alpha=4.0, tokens_per_step=400, rate=2e-3, num_epochs=12, max_seconds=60.0)
 
 
 @pytest.fixture(scope="module")

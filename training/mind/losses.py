@@ -29,7 +29,7 @@ from training.world import Split
 # draw on the moment, so it is seldom and counts double), codes, what stands among codes.
 CLASS_WEIGHTS = (0.0, 1.0, 0.05, 2.0, 0.5, 1.0)
 # The batch of speech beside that of plays, of whose loss little is left.
-SPEECH_WEIGHT = 0.3
+SPEECH_WEIGHT = 0.5
 # So many of the codes that the mind reads are others than it should have said: so it learns to go on from
 # its own mistakes.
 WRONG_CODES = 0.06

@@ -10,8 +10,9 @@ import random
 from collections.abc import Sequence
 from functools import cache
 
-from training.codec.model import Encoder
-from training.codec.tokens import encode, load_encoder
+from sensorium.bundles.catalogue import find
+from sensorium.tuning import codec_encoder
+from sensorium.tuning.codec_encoder import Encoder
 from training.ear.data import salad
 from training.ear.voices import BASE, HELD_OUT
 from training.espeak import Style, engine
@@ -24,18 +25,29 @@ from training.world import SALAD_WORDS, Split, utterance
 BASE_STYLE = Style(voice=BASE)
 NUM_TAGS = 32
 _FIRST_TAG = SPECIALS.index("<|reserved_0|>")
-_BASE_SHARE = 0.5
+# So often the base voice, and so often one of the shipped personas' voices.
+_BASE_SHARE, _PERSONAS_SHARE = 0.4, 0.35
 # What is said: what personas answer, what people say, words in no order, and so often a word of no language.
 _REPLIES, _UTTERANCES, _ODD_SHARE = 0.55, 0.25, 0.12
 _MAX_WORDS = 16
 
 
 @cache
+def personas_styles() -> tuple[Style, ...]:
+    """The voices of the shipped personas, in the order of their names in the store."""
+    from sensorium.store.seed import shipped_personas
+
+    voices = [persona.voice for persona in shipped_personas()]
+    return tuple(Style(voice=v.espeak, speed_wpm=v.rate_wpm, pitch=v.pitch) for v in voices)
+
+
+@cache
 def tagged_styles() -> tuple[Style, ...]:
-    """By tag. Each voice keeps its height and pace, so that a tag says all of it. Neither the held-out voices
-    nor those of the shipped personas are among them: both come later, as adapters."""
+    """By tag: the personas' voices first. Each keeps its height and pace, so that a tag says all of it. The
+    held-out voices are not among them: for what `sensorium voice train` makes of a voice never met."""
     variants = [f"m{i}" for i in range(1, 9)] + [f"f{i}" for i in range(1, 6)]
-    taken = {*HELD_OUT, *_personas_voices(), BASE}
+    personas = personas_styles()
+    taken = {*HELD_OUT, *(style.voice for style in personas), BASE}
     voices = [
         f"{accent}+{variant}"
         for accent in ("en-us", "en", "en-gb-scotland", "en-gb-x-rp", "en-029")
@@ -43,16 +55,11 @@ def tagged_styles() -> tuple[Style, ...]:
         if f"{accent}+{variant}" not in taken
     ]
     rng = random.Random("voices of the mouth")
-    return tuple(
+    others = [
         Style(voice=voice, speed_wpm=rng.randint(135, 190), pitch=rng.randint(25, 72))
-        for voice in rng.sample(voices, NUM_TAGS)
-    )
-
-
-def _personas_voices() -> frozenset[str]:
-    from sensorium.store.seed import shipped_personas
-
-    return frozenset(persona.voice.espeak for persona in shipped_personas())
+        for voice in rng.sample(voices, NUM_TAGS - len(personas))
+    ]
+    return (*personas, *others)
 
 
 def draw_words(rng: random.Random, split: Split = "train", *, odd_share: float = _ODD_SHARE) -> list[str]:
@@ -73,20 +80,25 @@ def draw_words(rng: random.Random, split: Split = "train", *, odd_share: float =
 
 
 def draw_voice(rng: random.Random) -> tuple[int | None, Style]:
-    """A voice and its tag's id; the base voice, half of the time, has none."""
-    if rng.random() < _BASE_SHARE:
+    """A voice and its tag's id; the base voice has none."""
+    draw = rng.random()
+    if draw < _BASE_SHARE:
         return None, BASE_STYLE
-    tag = rng.randrange(NUM_TAGS)
+    num_personas = len(personas_styles())
+    if draw < _BASE_SHARE + _PERSONAS_SHARE:
+        tag = rng.randrange(num_personas)
+    else:
+        tag = rng.randrange(num_personas, NUM_TAGS)
     return _FIRST_TAG + tag, tagged_styles()[tag]
 
 
 def speak(words: Sequence[str], style: Style) -> list[SpokenWord]:
     """The words and their codes, none lost. Raises BadInput for an unknown voice."""
     speech = engine().speak(" ".join(words), style)
-    codes = encode(_encoder(), speech.samples)
+    codes = codec_encoder.encode(_encoder(), speech.samples)
     return split_by_word(words, speech.words, codes)
 
 
 @cache
 def _encoder() -> Encoder:
-    return load_encoder()
+    return codec_encoder.load(find("nano").file("codec_encoder"))

@@ -16,9 +16,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from torch.nn.utils import parametrize
 
 from training.autocast import autocast
-from training.mind import heard, pictures
+from training.mind import codes, heard, pictures
 from training.mind.batches import Diet, Step, steps
 from training.mind.exam import PRACTICE_SEED, SEEN_SKILLS, as_text, draw_exam, table
 from training.mind.losses import SPEECH_WEIGHT, Banks, Losses, examine, losses_of, to_device
@@ -114,7 +115,7 @@ class Run:
         self.preset, self.seed, self.device = preset, seed, device
         self.folder = runs / name
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.model = Mind(preset.shape).to(device)
+        self.model = codes.share_levels(Mind(preset.shape)).to(device)
         self.senses = Senses(preset.shape.width).to(device)
         self.banks = banks
         self.optimizers = optimizers_of(self.model, self.senses, preset)
@@ -128,7 +129,7 @@ class Run:
 
     def start_from(self, gguf: Path) -> None:
         """That mind, grown to this one's shape, and what makes its embeddings of the eye's, if it saw."""
-        self.model.load_state_dict(read_gguf(gguf).grown(self.preset.shape).state_dict())
+        codes.start_from(self.model, read_gguf(gguf).grown(self.preset.shape))
         if gguf.with_name("senses.npz").is_file():
             self.senses.load_state_dict(load_senses(gguf.with_name("senses.npz")).state_dict())
 
@@ -142,7 +143,7 @@ class Run:
         torch.save(state, self.checkpoint.with_suffix(".tmp"))
         self.checkpoint.with_suffix(".tmp").replace(self.checkpoint)
         kept: dict[str, object] = {"shape": asdict(self.preset.shape)}
-        for name, module in (("weights", self.model), ("senses", self.senses)):
+        for name, module in (("weights", codes.plain(self.model)), ("senses", self.senses)):
             kept[name] = {key: value.half().cpu() for key, value in module.state_dict().items()}
         torch.save(kept, self.folder / "weights.pt")
 
@@ -162,7 +163,7 @@ class Run:
                 group["lr"] = group["highest_lr"] * learning_rate(self.step, self.preset)
         found = []
         for i, batch in enumerate(step):
-            with autocast(self.device):
+            with autocast(self.device), parametrize.cached():
                 put = to_device(batch, self.device, self.banks, seed=2 * self.step + i)
                 losses = losses_of(self.model, self.senses, put)
             (losses.total * (SPEECH_WEIGHT if i else 1.0)).backward()  # type: ignore[no-untyped-call]

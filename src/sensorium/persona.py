@@ -18,7 +18,8 @@ MAX_TEXT_CHARS = 4_000
 MAX_FACTS = 24
 VOICE_NAME = r"[a-z0-9][a-z0-9_-]{0,31}"
 _ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-_VOICE = re.compile(f"({VOICE_NAME})@([0-9a-f]{{64}})")
+_OF_BUNDLE = "bundle"
+_VOICE = re.compile(f"({VOICE_NAME})@([0-9a-f]{{64}}|{_OF_BUNDLE})")
 
 
 class Voice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,20 +34,24 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class VoiceRef(NamedTuple):
-    """Which voice adapter: what people call it, and the sha256 of its file, which decides."""
+    """Which voice adapter: what people call it, and the sha256 of its file, which decides.
+
+    Without a sha256 it is the one that the bundle has under that name, whichever bundle is used; where it has
+    none, the model's own voice.
+    """
 
     name: str
-    sha256: str
+    sha256: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name}@{self.sha256}"
+        return f"{self.name}@{self.sha256 or _OF_BUNDLE}"
 
 
 class Persona(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One character: id, spoken name, what it is like, what is true of it, how it sounds.
 
     `facts` maps an attribute ("likes", "job", "pet") to a short value in lower-case words.
-    `voice_adapter_id` is a `VoiceRef` as NAME@SHA256: the voice in the model's own mouth.
+    `voice_adapter_id` is a `VoiceRef` as NAME@SHA256 or NAME@bundle: the voice in the model's own mouth.
     """
 
     id: str
@@ -60,7 +65,7 @@ class Persona(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def voice_ref(self) -> VoiceRef | None:
         """The voice adapter; None when it has none."""
         found = _VOICE.fullmatch(self.voice_adapter_id or "")
-        return VoiceRef(found[1], found[2]) if found else None
+        return VoiceRef(found[1], "" if found[2] == _OF_BUNDLE else found[2]) if found else None
 
     @property
     def slot_hint(self) -> int:
@@ -100,7 +105,7 @@ def check(persona: Persona) -> Persona:
         raise BadInput(f"voice rate {persona.voice.rate_wpm} is outside 80 to 400 words per minute")
     if persona.voice_adapter_id is not None and persona.voice_ref is None:
         raise BadInput(
-            f"voice_adapter_id {persona.voice_adapter_id[:80]!r} is not NAME@SHA256",
+            f"voice_adapter_id {persona.voice_adapter_id[:80]!r} is neither NAME@SHA256 nor NAME@bundle",
             remedy="leave it out, and use: sensorium voice assign",
         )
     return persona

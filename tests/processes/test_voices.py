@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.processes.commands import Place
-from tests.unit.voices.conftest import WARM
+from tests.unit.voices.conftest import WARM, ship
 
 from sensorium.bench import random_gguf
 from sensorium.config import Config
@@ -118,3 +118,35 @@ async def test_a_voice_comes_back_after_kill_9_of_the_model_and_shares_its_prefi
     assert other.adapters == [] and other.adapted_tokens == 0
     assert llm["adapters"] == {str(voice): "resident"} and llm["parked"]["shared"] == 1
     assert third.cached_tokens > 0 and third.processed_tokens <= 200
+
+
+def test_a_voice_that_comes_with_the_bundle_acts_in_a_new_home_until_it_is_taken_away(
+    random_bundle: Path, warm: Path, tmp_path: Path
+) -> None:
+    bundle = shutil.copytree(random_bundle, tmp_path / "shipping")
+    place = Place(ship(bundle, maya=warm), tmp_path / "home")
+    first = place.run(*QUESTION)
+    turn = first.value["turns"][0]
+    assert turn["adapters"] == [f"maya@{digest(warm)}"] and turn["adapted_tokens"] > 1
+    assert "without its voice" not in first.err
+
+    # Another version of the bundle, with another file for the same voice.
+    newer = tmp_path / "newer.gguf"
+    random_gguf.write_lora(
+        newer,
+        base=bundle / "mind.gguf",
+        seed=2,
+        invoked_by=["<|self|>"],
+        metadata=WARM.metadata(),
+    )
+    ship(bundle, maya=newer)
+    assert place.run(*QUESTION).value["turns"][0]["adapters"] == [f"maya@{digest(newer)}"]
+    (bundle / "voices" / "maya.gguf").write_bytes(warm.read_bytes())
+    altered = place.run(*QUESTION)
+    turn = altered.value["turns"][0]
+    assert turn["said"] and turn["adapters"] == []
+    assert "Maya speaks without its voice" in altered.err and "install the bundle again" in altered.err
+
+    ship(bundle, maya=newer)
+    place.run("voice", "assign", "maya", "--none")
+    assert place.run(*QUESTION).value["turns"][0]["adapters"] == []

@@ -33,7 +33,8 @@ _PERSONAS = st.builds(
     description=st.text(st.characters(exclude_categories=["Cs"]), max_size=200),
     facts=st.dictionaries(_TEXT, _TEXT, max_size=5),
     voice=st.builds(Voice, espeak=_TEXT, pitch=st.integers(0, 99), rate_wpm=st.integers(80, 400)),
-    voice_adapter_id=st.none() | st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}@[0-9a-f]{64}", fullmatch=True),
+    voice_adapter_id=st.none()
+    | st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}@([0-9a-f]{64}|bundle)", fullmatch=True),
 )
 
 
@@ -64,6 +65,8 @@ def test_any_persona_comes_back_from_toml_as_it_was(persona: Persona) -> None:
         ({"voice_adapter_id": ""}, "voice_adapter_id"),
         ({"voice_adapter_id": "warm"}, "NAME@SHA256"),
         ({"voice_adapter_id": "warm@abc"}, "NAME@SHA256"),
+        ({"voice_adapter_id": "warm@"}, "NAME@bundle"),
+        ({"voice_adapter_id": "@bundle"}, "NAME@bundle"),
         ({"voice_adapter_id": f"../warm@{'a' * 64}"}, "NAME@SHA256"),
     ],
 )
@@ -77,6 +80,12 @@ def test_a_voice_adapter_is_a_name_and_a_sha256() -> None:
     assert persona.voice_ref == VoiceRef("warm", "a" * 64)
     assert str(persona.voice_ref) == persona.voice_adapter_id
     assert MAYA.voice_ref is None
+
+
+def test_a_voice_of_the_bundle_is_a_name_only() -> None:
+    persona = check(msgspec.structs.replace(MAYA, voice_adapter_id="warm@bundle"))
+    assert persona.voice_ref == VoiceRef("warm") == ("warm", "")
+    assert str(persona.voice_ref) == "warm@bundle"
 
 
 @pytest.mark.parametrize(

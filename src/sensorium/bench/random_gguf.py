@@ -154,8 +154,9 @@ def write_bundle(folder: Path, *, seed: int = 0, **dense: Any) -> Path:
     nano = catalogue.SHIPPED / "nano"
     toml = (nano / "bundle.toml").read_text(encoding="utf-8")
     toml = re.sub(r'^sha256 = ".*"$', 'sha256 = ""', toml, flags=re.MULTILINE)
-    # A random mind reads words only.
+    # A random mind reads words only, and nano's voices do not fit it.
     toml = re.sub("^(audio_in|audio_out|image_in) = true$", r"\1 = false", toml, flags=re.MULTILINE)
+    toml = re.sub(r"^\[voices\..*?(?=^\[|\Z)", "", toml, flags=re.MULTILINE | re.DOTALL)
     (folder / "bundle.toml").write_text(toml.replace('name = "nano"', 'name = "random"', 1), encoding="utf-8")
     if (nano / "ear.onnx").is_file():
         shutil.copy(nano / "ear.onnx", folder / "ear.onnx")

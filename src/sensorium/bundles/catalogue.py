@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from sensorium.errors import BundleError, NotFound
+from sensorium.persona import VOICE_NAME
 from sensorium.request import SpeechFormat
 
 SHIPPED = Path(__file__).parent
@@ -31,7 +33,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     """bundle.toml as read, and where it was. `prompt` is checked where it is used (prompting/format.py).
 
-    A bundle with `audio_out` says in `speech` how its mind writes sound.
+    A bundle with `audio_out` says in `speech` how its mind writes sound. `voices` come with it, by name; each
+    has a sha256.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     context_tokens: int
     prompt: dict[str, Any]
     files: dict[str, BundleFile]
+    voices: dict[str, BundleFile] = msgspec.field(default_factory=dict)
     capabilities: Capabilities = msgspec.field(default_factory=Capabilities)
     speech: SpeechFormat | None = None
     training: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -55,7 +59,15 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
         """The checked path of "mind", "ear", ... Raises BundleError when absent or altered."""
         if role not in self.files:
             raise BundleError(f"bundle {self.name} has no {role}")
-        entry = self.files[role]
+        return self._checked(self.files[role])
+
+    def voice(self, name: str) -> Path:
+        """The checked path of a voice that comes with it. Raises NotFound, and BundleError as `file`."""
+        if name not in self.voices:
+            raise NotFound.named(f"voice in bundle {self.name}", name, self.voices)
+        return self._checked(self.voices[name])
+
+    def _checked(self, entry: BundleFile) -> Path:
         folder = Path(self.folder).resolve()
         path = (folder / entry.path).resolve()
         if not path.is_relative_to(folder):
@@ -63,7 +75,9 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
         if not path.is_file():
             raise BundleError(f"bundle {self.name}: {path} is missing", remedy="install the bundle again")
         if entry.sha256 and _sha256(path) != entry.sha256:
-            raise BundleError(f"bundle {self.name}: {path} was altered (sha256 differs)")
+            raise BundleError(
+                f"bundle {self.name}: {path} was altered (sha256 differs)", remedy="install the bundle again"
+            )
         return path
 
 
@@ -81,6 +95,13 @@ def find(name_or_folder: str) -> Bundle:
         raise BundleError(f"{folder / 'bundle.toml'}: {e}") from e
     if bundle.capabilities.audio_out and bundle.speech is None:
         raise BundleError(f"{folder / 'bundle.toml'}: audio_out needs a [speech] table")
+    for name, entry in bundle.voices.items():
+        # The sha256 of a voice is what it is known by, so none is without, not even under construction.
+        if not re.fullmatch(VOICE_NAME, name) or not re.fullmatch("[0-9a-f]{64}", entry.sha256):
+            raise BundleError(
+                f"{folder / 'bundle.toml'}: [voices.{name[:40]}] needs a voice name and a sha256",
+                remedy="a name has lower-case letters, digits, - and _, at most 32",
+            )
     return msgspec.structs.replace(bundle, folder=str(folder))
 
 

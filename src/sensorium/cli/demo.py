@@ -121,7 +121,7 @@ def _furnish(config: Config, num_personas: int) -> None:
     with the voice that it has at home."""
     own = Config.load()
     spoken = _assigned(own)
-    if spoken:
+    if any(voice is not None and voice.sha256 for voice in spoken.values()):
         Library(Path(config.home)).folder.symlink_to(Library(Path(own.home)).folder.absolute())
     with Store.open(config.store_path) as store:
         for persona_id, voice in spoken.items():
@@ -129,14 +129,15 @@ def _furnish(config: Config, num_personas: int) -> None:
         store.submit(_make_room, config.room, num_personas, SystemClock().wall_s()).result()
 
 
-def _assigned(own: Config) -> dict[str, VoiceRef]:
-    """The voices of the shipped personas in the user's own house, if there is one."""
+def _assigned(own: Config) -> dict[str, VoiceRef | None]:
+    """The voices of the shipped personas in the user's own house, if there is one; None where it was taken
+    away."""
     if not own.store_path.is_file():
         return {}
     with Store.open(own.store_path) as store:
         at_home = store.read(personas.all_of).result()
     shipped = {p.id for p in shipped_personas()}
-    return {p.id: p.voice_ref for p in at_home if p.voice_ref is not None and p.id in shipped}
+    return {p.id: p.voice_ref for p in at_home if p.id in shipped}
 
 
 def _make_room(db: Database, default_room: str, num_personas: int, now_s: float) -> None:

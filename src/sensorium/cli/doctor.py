@@ -64,11 +64,10 @@ def _packages() -> Iterator[Finding]:
 def _bundle(name: str) -> Finding:
     try:
         bundle = catalogue.find(name)
-        for role in bundle.files:
-            bundle.file(role)
+        files = [*map(bundle.file, bundle.files), *map(bundle.voice, bundle.voices)]
     except SensoriumError as e:
         return Finding(f"bundle {name}", "missing", e.message, e.remedy or "install sensorium again")
-    sizes = sum(bundle.file(role).stat().st_size for role in bundle.files)
+    sizes = sum(path.stat().st_size for path in files)
     return Finding(f"bundle {name}", "ok", f"version {bundle.version}, {sizes / 1e6:.1f} MB, checksums right")
 
 

@@ -162,7 +162,7 @@ def export(
         else:
             write_file(out, data)
             output.text(f"Wrote {out}.")
-            if persona.voice_ref is not None:
+            if persona.voice_ref is not None and persona.voice_ref.sha256:
                 output.text(f"Its voice goes beside it: sensorium voice export {persona.voice_ref.name}")
         output.result({"persona": persona.id, "toml": data.decode(), "file": str(out) if out else None})
 
@@ -186,7 +186,10 @@ def import_(
         persona = from_file(file)
         store.submit(personas.put if replace else personas.add, persona).result()
         voice = persona.voice_ref
-        is_missing = voice is not None and not store.read(voices.holds, voice.sha256).result()
+        # One that comes with a bundle is there where the bundle is.
+        is_missing = (
+            voice is not None and voice.sha256 != "" and not store.read(voices.holds, voice.sha256).result()
+        )
         output.result({"persona": _fields(persona), "voice_missing": is_missing})
         output.text(f"Took in {persona.name}.")
         if voice is not None and is_missing:

@@ -15,6 +15,7 @@ from sensorium.bundles import gguf_adapter
 from sensorium.cli.output import Home, Json, Yes, confirm, run
 from sensorium.cli.voice_intake import fitting, take_in
 from sensorium.cli.voice_preview import preview
+from sensorium.cli.voice_shelf import named, shipped
 from sensorium.cli.voice_train import train
 from sensorium.config import Config
 from sensorium.errors import AdapterError, BadInput
@@ -41,17 +42,22 @@ File = Annotated[Path, Parameter(help="The voice's GGUF file.")]
 
 @app.command(name="list")
 def list_(*, json: Json = False, home: Home = None) -> None:
-    """Every voice, how large it is, its licence and who speaks with it.
+    """Every voice, how large it is, its licence, who speaks with it, and whether it comes with the bundle.
 
     Example: sensorium voice list
     """
-    with run("voice list", json) as output, Store.open(Config.load(home).store_path) as store:
-        everything = store.read(_with_speakers).result()
+    with run("voice list", json) as output, _house(home) as (config, store):
+        usable, broken = shipped(config)
+        everything = store.read(_with_speakers, usable).result()
         output.result({"voices": [_fields(voice, who) for voice, who in everything]})
         for voice, who in everything:
             spoken = f"spoken by {', '.join(who)}" if who else "spoken by nobody"
-            output.text(f"{voice.name:<20} {voice.num_bytes / 1e6:7.2f} MB  {voice.licence:<14} {spoken}")
-        if not everything:
+            origin = f", comes with bundle {voice.bundle}" if voice.bundle else ""
+            size = f"{voice.num_bytes / 1e6:7.2f} MB"
+            output.text(f"{voice.name:<20} {size}  {voice.licence:<14} {spoken}{origin}")
+        for error in broken.values():
+            output.complain(error)
+        if not everything and not broken:
             output.text("No voices yet. Add one with: sensorium voice add FILE")
 
 
@@ -62,8 +68,9 @@ def show(name: Name, /, *, json: Json = False, home: Home = None) -> None:
     Example: sensorium voice show warm
     """
     with run("voice show", json) as output, _house(home) as (config, store):
-        voice, who = store.read(_one_with_speakers, name).result()
-        path, words = Library(Path(config.home)).checked(voice.ref)
+        voice = named(config, store, name)
+        who = store.read(_speakers, voice).result()
+        path, words = _library(config).checked(voice.ref)
         misfit = ""
         rank, invoked_by = 0, gguf_adapter.invocation_tokens(gguf_adapter.read_head(path))
         try:
@@ -80,7 +87,8 @@ def show(name: Name, /, *, json: Json = False, home: Home = None) -> None:
             "file": str(path),
         }
         output.result({"voice": dict(facts)})
-        facts["added_at"] = time.strftime("%Y-%m-%d %H:%M", time.localtime(voice.added_at))
+        if voice.added_at is not None:
+            facts["added_at"] = time.strftime("%Y-%m-%d %H:%M", time.localtime(voice.added_at))
         for field, value in facts.items():
             shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
             output.text(f"{field.replace('_', ' '):<18} {shown or '-'}")
@@ -117,11 +125,19 @@ def add(
 
 @app.command
 def remove(name: Name, /, *, yes: Yes = False, json: Json = False, home: Home = None) -> None:
-    """Deletes a voice that no persona speaks with.
+    """Deletes a voice that no persona speaks with. One that comes with the bundle stays with it.
 
     Example: sensorium voice remove warm --yes
     """
     with run("voice remove", json) as output, _house(home) as (config, store):
+        found = named(config, store, name)
+        if found.bundle:
+            who = store.read(_speakers, found).result()
+            raise BadInput(
+                f"voice {found.name} comes with bundle {found.bundle} and stays with it",
+                remedy="a persona speaks without it after: "
+                f"sensorium voice assign {who[0] if who else 'PERSONA'} --none",
+            )
         store.read(voices.check_unused, name).result()
         confirm(f"Remove voice {name} and its file?", yes)
         voice = store.submit(voices.remove, name).result()
@@ -147,12 +163,14 @@ def assign(
 ) -> None:
     """Gives a persona a voice, or takes it away. It keeps it over restarts and in its exported file.
 
+    One that comes with the bundle is kept by name, so that an upgrade brings its new version.
+
     Example: sensorium voice assign maya warm
     """
-    with run("voice assign", json) as output, Store.open(Config.load(home).store_path) as store:
+    with run("voice assign", json) as output, _house(home) as (config, store):
         if bool(name) == none:
             raise BadInput("name a voice, or say --none", remedy="see: sensorium voice list")
-        voice = None if none else store.read(voices.get, name).result()
+        voice = None if none else named(config, store, name)
         changed = store.submit(voices.assign, persona, voice.ref if voice else None).result()
         output.result({"persona": changed.id, "voice_adapter_id": changed.voice_adapter_id})
         output.text(f"{changed.name} speaks with {voice.name if voice else 'no voice of its own'}.")
@@ -176,8 +194,8 @@ def export(
     Example: sensorium voice export warm --out warm.gguf
     """
     with run("voice export", json) as output, _house(home) as (config, store):
-        voice = store.read(voices.get, name).result()
-        path, words = Library(Path(config.home)).checked(voice.ref)
+        voice = named(config, store, name)
+        path, words = _library(config).checked(voice.ref)
         target = out or Path(f"{voice.name}.gguf")
         if target.exists():
             raise BadInput(f"{target} exists already", remedy="choose another --out, or move it away")
@@ -193,13 +211,16 @@ def _house(home: Path | None) -> Iterator[tuple[Config, Store]]:
         yield config, store
 
 
-def _with_speakers(db: Database) -> list[tuple[Voice, list[str]]]:
-    return [(voice, [p.id for p in voices.speakers_of(db, voice.sha256)]) for voice in voices.all_of(db)]
+def _library(config: Config) -> Library:
+    return Library(Path(config.home), config.bundle)
 
 
-def _one_with_speakers(db: Database, name: str) -> tuple[Voice, list[str]]:
-    voice = voices.get(db, name)
-    return voice, [p.id for p in voices.speakers_of(db, voice.sha256)]
+def _with_speakers(db: Database, usable: list[Voice]) -> list[tuple[Voice, list[str]]]:
+    return [(voice, _speakers(db, voice)) for voice in voices.all_of(db, usable)]
+
+
+def _speakers(db: Database, voice: Voice) -> list[str]:
+    return [p.id for p in voices.speakers_of(db, voice)]
 
 
 def _fields(voice: Voice, who: list[str]) -> dict[str, Any]:

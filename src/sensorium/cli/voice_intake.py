@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sensorium.bundles import catalogue, gguf_adapter, gguf_file
 from sensorium.bundles.catalogue import Bundle
+from sensorium.cli.voice_shelf import shipped
 from sensorium.clock import SystemClock
 from sensorium.config import Config
 from sensorium.errors import SensoriumError
@@ -54,7 +55,9 @@ def _put(config: Config, file: Path, voice: Voice) -> Voice:
     """File first, entry second: a crash between them leaves a file that nobody names, and no harm."""
     library = Library(Path(config.home))
     with Store.open(config.store_path) as store:
-        store.read(voices.check_free, voice).result()
+        known = store.read(voices.check_free, voice, shipped(config)[0]).result()
+        if known is not None and known.bundle:
+            return known
         was_here = library.holds(voice.sha256)
         library.put(file, voice.sha256)
         try:

@@ -10,10 +10,10 @@ from cyclopts import Parameter
 from sensorium.audio import write_wav
 from sensorium.cli.output import Home, Json, run
 from sensorium.cli.voice_intake import fitting, speaking
+from sensorium.cli.voice_shelf import named
 from sensorium.clock import SystemClock
 from sensorium.config import Config
 from sensorium.errors import BadInput
-from sensorium.store import voices
 from sensorium.store.store import Store
 from sensorium.voices.library import Library
 
@@ -40,8 +40,8 @@ def preview(
     with run("voice preview", json) as output:
         config = Config.load(home)
         with Store.open(config.store_path) as store:
-            voice = store.read(voices.get, name).result()
-        path, words = Library(Path(config.home)).checked(voice.ref)
+            voice = named(config, store, name)
+        path, words = Library(Path(config.home), config.bundle).checked(voice.ref)
         target = out or Path(f"{voice.name}.wav")
         if out is None and target.exists():
             raise BadInput(f"{target} exists already", remedy="choose another --out, or move it away")

@@ -17,6 +17,7 @@ from cyclopts import Parameter
 
 from sensorium.cli.output import INTERRUPTED, Home, Json, Output, run
 from sensorium.cli.voice_intake import speaking, take_in
+from sensorium.cli.voice_shelf import shipped
 from sensorium.clock import SystemClock
 from sensorium.config import Config
 from sensorium.errors import BadInput, MissingExtra
@@ -157,11 +158,13 @@ def _check_name(config: Config, name: str, folder: Path, resume: bool) -> None:
     if not re.fullmatch(VOICE_NAME, name):
         raise BadInput(f"{name!r} is no voice name", remedy="lower-case letters, digits, - and _, at most 32")
     with Store.open(config.store_path) as store:
-        if any(voice.name == name for voice in store.read(voices.all_of).result()):
-            raise BadInput(
-                f"there is a voice {name!r} already",
-                remedy=f"choose another name, or first: sensorium voice remove {name}",
-            )
+        for voice in store.read(voices.all_of, shipped(config)[0]).result():
+            if voice.name == name:
+                where = f" in bundle {voice.bundle}" if voice.bundle else ""
+                first = "" if voice.bundle else f", or first: sensorium voice remove {name}"
+                raise BadInput(
+                    f"there is a voice {name!r} already{where}", remedy=f"choose another name{first}"
+                )
     begun = kept.is_in(folder)
     if begun and not resume:
         raise BadInput(

@@ -1,7 +1,7 @@
 """Which adapter each persona speaks with, and that the model has it, also after the model was restarted.
 
-A persona's own voice comes from the library of voices; another adapter may be put in its place. Knows files
-by path only: what is in them is checked where they are loaded.
+A persona's own voice comes from the library of voices, or from the bundle; another adapter may be put in its
+place. Knows files by path only: what is in them is checked where they are loaded.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from sensorium.errors import AdapterError, NotFound, SensoriumError
+from sensorium.errors import AdapterError, BundleError, NotFound, SensoriumError
 from sensorium.front.links import LlmLink
 from sensorium.metrics import Counters
-from sensorium.persona import Persona
+from sensorium.persona import Persona, VoiceRef
 from sensorium.request import AdapterUse
 from sensorium.voices.library import Library
 from sensorium.wire.records import Ready
@@ -28,10 +28,11 @@ class AdapterTable:
         self._assigned: dict[str, AdapterUse] = {}
         self._voices: dict[str, AdapterUse] = {}
         self._paths: dict[str, str] = {}
+        self._shipped: dict[str, VoiceRef] | None = None
         self._loaded: set[str] = set()
         self._life: Ready | None = None
         self._one_at_a_time = asyncio.Lock()
-        self.problems: dict[str, AdapterError | NotFound] = {}
+        self.problems: dict[str, AdapterError | BundleError | NotFound] = {}
 
     def of(self, persona_id: str) -> tuple[AdapterUse, ...]:
         """What its next prompt is computed with, as far as the model has it."""
@@ -62,7 +63,7 @@ class AdapterTable:
             self.problems.pop(persona.id, None)
             try:
                 await self._ensure_voice(persona)
-            except (AdapterError, NotFound) as e:
+            except (AdapterError, BundleError, NotFound) as e:
                 message = f"{persona.name} speaks without its voice: {e.message}"
                 self.problems[persona.id] = type(e)(message, remedy=e.remedy)
                 self._counters.add("voices_failed_total", code=e.code)
@@ -79,6 +80,8 @@ class AdapterTable:
 
     async def _ensure_voice(self, persona: Persona) -> None:
         voice = persona.voice_ref
+        if voice is not None and not voice.sha256:
+            voice = await self._of_bundle(voice.name)
         if voice is None:
             return
         adapter_id = str(voice)
@@ -86,6 +89,12 @@ class AdapterTable:
             path, _ = await asyncio.to_thread(self.library.checked, voice)
             await self._load(adapter_id, str(path))
         self._voices[persona.id] = AdapterUse(adapter_id)
+
+    async def _of_bundle(self, name: str) -> VoiceRef | None:
+        """None when it has no such voice: a persona that ships is no worse for it, so nobody is told."""
+        if self._shipped is None:
+            self._shipped = await asyncio.to_thread(self.library.shipped)
+        return self._shipped.get(name)
 
     async def _load(self, adapter_id: str, path: str) -> None:
         if not self._has(adapter_id):

@@ -74,7 +74,7 @@ class House:
         self.hearing = HearingLink(self.counters) if hears else None
         self.speech = SpeechLink(self.counters) if speaks else None
         self.vision = VisionLink(self.counters) if sees else None
-        self.adapters = AdapterTable(self.llm, self.counters, Library(Path(config.home)))
+        self.adapters = AdapterTable(self.llm, self.counters, Library(Path(config.home), config.bundle))
         self.lag = LoopLag(self.clock, self.counters)
         self.compositions = CompositionCache(self.clock)
         self._room_id = room or config.room

@@ -109,7 +109,16 @@ CREATE TABLE voices (
 ) STRICT;
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _VOICES)
+# Those who shipped before bundles had voices get theirs by name, unless somebody gave them another.
+_SHIPPED_VOICES = """
+UPDATE personas SET record = json_set(record, '$.voice_adapter_id', id || '@bundle')
+WHERE json_extract(record, '$.voice_adapter_id') IS NULL AND id IN (
+    'ada', 'clara', 'felix', 'hugo', 'ines', 'jonas', 'leo',
+    'maya', 'milo', 'nora', 'oscar', 'ruby', 'theo', 'vera'
+);
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _VOICES, _SHIPPED_VOICES)
 
 
 def migrate(db: Database, path: Path, fill: Callable[[Database], None]) -> None:

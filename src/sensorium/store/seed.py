@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from importlib import resources
 
+import msgspec
+
 from sensorium import persona as persona_files
-from sensorium.persona import Persona
+from sensorium.persona import Persona, VoiceRef
 from sensorium.recipe import Recipe
 from sensorium.store import people, personas, recipes, rooms
 from sensorium.store.database import Database
@@ -17,10 +19,12 @@ HOST = Person(id="sam", name="Sam")
 
 
 def shipped_personas() -> list[Persona]:
-    """The personas that come with the package: maya first, the others by id."""
+    """The personas that come with the package: maya first, the others by id. Each speaks with the voice that
+    the bundle has under its id, in whatever version; where there is none, with the model's own."""
     folder = resources.files("sensorium") / "personas"
     files = [entry for entry in folder.iterdir() if entry.name.endswith(".toml")]
     shipped = [persona_files.from_toml(file.read_bytes(), where=file.name) for file in files]
+    shipped = [msgspec.structs.replace(p, voice_adapter_id=str(VoiceRef(p.id))) for p in shipped]
     return sorted(shipped, key=lambda p: (p.id != "maya", p.id))
 
 

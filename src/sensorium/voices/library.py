@@ -1,4 +1,5 @@
-"""The folder of voice files, each under the sha256 of its bytes, so that one name can never mean two voices.
+"""The folder of voice files, each under the sha256 of its bytes, so that one name can never mean two voices;
+and the voices that come with the bundle, which stay in it.
 
 Knows files only; names and who speaks with what are in the store. A file is whole or absent, also after a
 crash or on a full disk.
@@ -10,8 +11,11 @@ import hashlib
 import os
 import tempfile
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
+from sensorium.bundles import catalogue
+from sensorium.bundles.catalogue import Bundle
 from sensorium.errors import AdapterError, BadInput, NotFound
 from sensorium.persona import VoiceRef
 from sensorium.voices import card
@@ -21,10 +25,12 @@ FOLDER = "voices"
 
 
 class Library:
-    """The voices of one home folder. Nothing is created before the first is added."""
+    """The voices of one home folder, and of `bundle` (name or folder) if one is named. Nothing is created
+    before the first is added; bundle.toml is read once, when it is first needed."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, bundle: str = "") -> None:
         self.folder = home / FOLDER
+        self._bundle_name = bundle
 
     def path(self, sha256: str) -> Path:
         return self.folder / f"{sha256}.gguf"
@@ -41,12 +47,17 @@ class Library:
         copy_file(source, path, sha256)
         return path
 
+    def shipped(self) -> dict[str, VoiceRef]:
+        """The voices that come with the bundle, by name. Raises NotFound or BundleError for the bundle."""
+        voices = self._bundle.voices if self._bundle else {}
+        return {name: VoiceRef(name, entry.sha256) for name, entry in voices.items()}
+
     def checked(self, voice: VoiceRef) -> tuple[Path, Card]:
         """The file that a persona's record names, unaltered, and its card. Raises NotFound when it is not
-        here, AdapterError when it was changed."""
+        here, AdapterError when it was changed, BundleError when the bundle's was."""
+        if not voice.sha256 or not self.holds(voice.sha256):
+            return self._checked_shipped(voice)
         path = self.path(voice.sha256)
-        if not path.is_file():
-            raise missing(voice)
         if digest(path) != voice.sha256:
             raise AdapterError(
                 f"voice {voice.name}: {path} was altered (its sha256 differs)",
@@ -61,9 +72,23 @@ class Library:
         except OSError as e:
             raise BadInput(f"{self.path(sha256)} cannot be deleted: {e.strerror}") from e
 
+    @cached_property
+    def _bundle(self) -> Bundle | None:
+        return catalogue.find(self._bundle_name) if self._bundle_name else None
+
+    def _checked_shipped(self, voice: VoiceRef) -> tuple[Path, Card]:
+        bundle = self._bundle
+        for name, ref in self.shipped().items():
+            if bundle is not None and voice in (VoiceRef(name), VoiceRef(voice.name, ref.sha256)):
+                path = bundle.voice(name)
+                return path, card.read(path, name=voice.name)[0]
+        raise missing(voice)
+
 
 def missing(voice: VoiceRef) -> NotFound:
     """What whoever needs a voice is told when it is not here."""
+    if not voice.sha256:
+        return NotFound(f"the bundle has no voice {voice.name!r}", remedy="see: sensorium voice list")
     return NotFound(
         f"voice {voice.name!r} (sha256 {voice.sha256[:12]}) is not on this machine",
         remedy=f"export it where it is (sensorium voice export {voice.name}), "

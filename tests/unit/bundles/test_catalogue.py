@@ -1,13 +1,14 @@
-"""bundle.toml of a bundle that speaks: all of [speech] is there and possible, or the bundle is refused."""
+"""bundle.toml: how a bundle speaks is all there and possible, its voices what it says, or it is refused."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from sensorium.bundles import catalogue
-from sensorium.errors import BundleError
+from sensorium.errors import BundleError, NotFound
 from sensorium.request import SpeechFormat
 
 HEAD = """
@@ -76,4 +77,57 @@ def test_a_bundle_that_only_writes_needs_none(tmp_path: Path) -> None:
 def test_a_bundle_that_does_not_say_how_it_speaks_is_refused(tmp_path: Path, change: dict[str, str]) -> None:
     with pytest.raises(BundleError, match="speech") as e:
         bundle(tmp_path, "audio_out = true", **{**FIELDS, **change})
+    assert "\n" not in e.value.one_line()
+
+
+def with_voices(folder: Path, tables: str) -> catalogue.Bundle:
+    (folder / "bundle.toml").write_text(HEAD + "\n" + tables, encoding="utf-8")
+    return catalogue.find(str(folder))
+
+
+def voice_table(name: str, path: str, sha256: str) -> str:
+    return f'[voices.{name}]\npath = "{path}"\nsha256 = "{sha256}"\n'
+
+
+def test_voices_that_come_with_a_bundle_are_checked_when_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "bundle" / "voices" / "warm.gguf"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"a voice")
+    sha256 = hashlib.sha256(b"a voice").hexdigest()
+    tables = voice_table("warm", "voices/warm.gguf", sha256) + voice_table("gone", "gone.gguf", sha256)
+    (tmp_path / "outside.gguf").write_bytes(b"a voice")
+    found = with_voices(tmp_path / "bundle", tables + voice_table("sly", "../outside.gguf", sha256))
+    assert list(found.voices) == ["warm", "gone", "sly"] and found.voices["warm"].sha256 == sha256
+    assert found.voice("warm") == file.resolve()
+    with pytest.raises(BundleError, match=r"gone\.gguf is missing"):
+        found.voice("gone")
+    with pytest.raises(BundleError, match="outside its folder"):
+        found.voice("sly")
+    with pytest.raises(NotFound, match="no voice in bundle tiny called 'warn'") as unknown:
+        found.voice("warn")
+    assert "did you mean 'warm'" in unknown.value.remedy
+    file.write_bytes(b"another")
+    with pytest.raises(BundleError, match=r"warm\.gguf was altered") as altered:
+        found.voice("warm")
+    assert altered.value.remedy == "install the bundle again"
+
+
+def test_a_bundle_need_not_have_voices(tmp_path: Path) -> None:
+    assert with_voices(tmp_path, "").voices == {}
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        voice_table("warm", "warm.gguf", ""),
+        voice_table("warm", "warm.gguf", "AB" * 32),
+        voice_table('"Warm Voice"', "warm.gguf", "ab" * 32),
+        '[voices.warm]\nsha256 = "' + "ab" * 32 + '"\n',
+        voice_table("warm", "warm.gguf", "ab" * 32) + 'licence = "MIT"\n',
+        "[voices]\nwarm = 3\n",
+    ],
+)
+def test_a_voice_without_name_path_or_sha256_is_refused(tmp_path: Path, table: str) -> None:
+    with pytest.raises(BundleError, match="voices") as e:
+        with_voices(tmp_path, table)
     assert "\n" not in e.value.one_line()

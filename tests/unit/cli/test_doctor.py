@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.unit.cli.conftest import Sensorium
+from tests.unit.voices.conftest import ship
 
 from sensorium.cli import doctor
 from sensorium.cli.doctor import Finding, examine
@@ -115,3 +116,13 @@ def test_the_command_shows_a_table_and_its_exit_code(
     broken = sensorium("doctor")
     assert broken.code == 1
     assert "missing" in broken.out and broken.out.endswith("Something needed is missing.\n")
+
+
+def test_an_altered_voice_of_the_bundle_is_found(config: Config, bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "voice").write_bytes(b"GGUF voice")
+    ship(bundle, maya=tmp_path / "voice")
+    assert _found(config, "bundle").state == "ok"
+    (bundle / "voices" / "maya.gguf").write_bytes(b"GGUF other")
+    found = _found(config, "bundle")
+    assert found.state == "missing" and "maya.gguf was altered" in found.detail
+    assert found.remedy == "install the bundle again"

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.voices.conftest import WARM
+from tests.unit.voices.conftest import WARM, ship
 
 from sensorium.bench import random_gguf
 from sensorium.voices.library import digest
@@ -215,3 +215,122 @@ def test_an_altered_file_is_found_and_mended_by_adding_it_again(sensorium: Senso
 def test_help_teaches(sensorium: Sensorium, command: str) -> None:
     shown = sensorium("voice", command, "--help")
     assert shown.code == 0 and "Example: sensorium voice " in " ".join(shown.out.split())
+
+
+@pytest.fixture
+def shipping(studio: Studio, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A bundle of the user's own that comes with the voices maya and nora."""
+    folder = studio.folder / "shipping"
+    folder.mkdir()
+    for file in bundle.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    ship(folder, maya=Path(studio.voice("maya")), nora=Path(studio.voice("norah")))
+    monkeypatch.setenv("SENSORIUM_BUNDLE", str(folder))
+    return folder
+
+
+def speaks_with(sensorium: Sensorium, persona: str) -> str | None:
+    found: str | None = sensorium("persona", "show", persona, "--json").value["persona"]["voice_adapter_id"]
+    return found
+
+
+def test_those_of_the_bundle_are_there_in_a_new_home_and_like_any_other(
+    sensorium: Sensorium, studio: Studio, shipping: Path
+) -> None:
+    maya, nora = sensorium("voice", "list", "--json").value["voices"]
+    assert (maya["name"], maya["bundle"], maya["personas"]) == ("maya", "random", ["maya"])
+    assert (nora["name"], nora["personas"], nora["added_at"]) == ("nora", ["nora"], None)
+    sha256 = digest(shipping / "voices" / "maya.gguf")
+    assert maya["sha256"] == sha256 and maya["licence"] == WARM.licence
+    told = sensorium("voice", "list").out.splitlines()
+    assert [line.endswith("comes with bundle random") for line in told] == [True, True]
+
+    shown = sensorium("voice", "show", sha256[:8], "--json").value["voice"]
+    assert (shown["misfit"], shown["bundle"]) == ("", "random")
+    assert shown["file"] == str((shipping / "voices" / "maya.gguf").resolve())
+    assert "-" in next(
+        x for x in sensorium("voice", "show", "maya").out.splitlines() if x.startswith("added")
+    )
+    assert sensorium("voice", "export", "maya", "--out", "out.gguf").code == 0
+    assert digest(Path("out.gguf")) == sha256
+    assert "already, as maya" in sensorium("voice", "add", "out.gguf", "--name", "mine").out
+    assert sensorium("voice", "assign", "hugo", "maya", "--json").value["voice_adapter_id"] == "maya@bundle"
+    assert sensorium("voice", "list", "--json").value["voices"][0]["personas"] == ["hugo", "maya"]
+    assert files(studio) == []
+    assert "does not speak" in sensorium("voice", "preview", "maya").err  # so it was found
+
+
+def test_one_of_the_bundle_stays_with_it_and_its_name_is_taken(
+    sensorium: Sensorium, studio: Studio, shipping: Path
+) -> None:
+    refused = sensorium("voice", "remove", "nora", "--yes")
+    assert refused.code == 2 and "comes with bundle random" in refused.err
+    assert "sensorium voice assign nora --none" in refused.err
+    taken = sensorium("voice", "add", studio.voice("warmer"), "--name", "nora")
+    assert taken.code == 2 and "comes with bundle random" in taken.err and "remove" not in taken.err
+    assert sensorium("voice", "assign", "nora", "--none").code == 0
+    assert speaks_with(sensorium, "nora") is None
+    assert sensorium("voice", "assign", "nora", "nora").code == 0
+    assert speaks_with(sensorium, "nora") == "nora@bundle"
+
+
+def test_an_upgrade_brings_new_versions_and_leaves_what_was_chosen(
+    sensorium: Sensorium, studio: Studio, shipping: Path
+) -> None:
+    sensorium("voice", "add", studio.voice())
+    sensorium("voice", "assign", "maya", "warm")
+    sensorium("voice", "assign", "hugo", "--none")
+    chosen = speaks_with(sensorium, "maya")
+    newer = Path(studio.voice("noranora"))
+    ship(shipping, nora=newer, hugo=newer, warm=newer)
+
+    found = {(v["name"], v["bundle"]): v for v in sensorium("voice", "list", "--json").value["voices"]}
+    assert found["nora", "random"]["sha256"] == digest(newer)
+    assert "nora" in found["nora", "random"]["personas"]
+    assert (speaks_with(sensorium, "maya"), speaks_with(sensorium, "hugo")) == (chosen, None)
+    # A name that the bundle took later: the own voice is still meant by it.
+    assert found["warm", ""]["personas"] == ["maya"] and found["warm", "random"]["personas"] == []
+    assert sensorium("voice", "show", "warm", "--json").value["voice"]["bundle"] == ""
+
+
+def test_under_another_bundle_they_are_not_there_and_come_back_with_theirs(
+    sensorium: Sensorium, bundle: Path, shipping: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sensorium("voice", "list", "--json").value
+    monkeypatch.setenv("SENSORIUM_BUNDLE", str(bundle))
+    assert names(sensorium) == []
+    assert sensorium("voice", "show", "maya").code == 2
+    monkeypatch.setenv("SENSORIUM_BUNDLE", str(shipping))
+    assert sensorium("voice", "list", "--json").value == before
+
+
+def test_an_altered_one_of_the_bundle_is_told_and_the_others_go_on(
+    sensorium: Sensorium, studio: Studio, shipping: Path
+) -> None:
+    (shipping / "voices" / "maya.gguf").write_bytes(b"?")
+    told = sensorium("voice", "list")
+    assert told.code == 0 and told.out.startswith("nora") and told.err.count("\n") == 1
+    assert "maya.gguf was altered" in told.err and "install the bundle again" in told.err
+    for command in (("show", "maya"), ("export", "maya"), ("assign", "hugo", "maya")):
+        ended = sensorium("voice", *command)
+        assert ended.code == 2 and "install the bundle again" in ended.err
+    assert sensorium("voice", "show", "nora").code == 0
+
+
+def test_own_voices_need_no_bundle(
+    sensorium: Sensorium, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sensorium("voice", "add", studio.voice())
+    monkeypatch.setenv("SENSORIUM_BUNDLE", "nowhere")
+    assert sensorium("voice", "export", "warm", "--out", "x.gguf").code == 0
+    assert sensorium("voice", "remove", "warm", "--yes").code == 0
+
+
+def test_a_persona_with_a_voice_of_the_bundle_travels_without_it(
+    sensorium: Sensorium, studio: Studio, shipping: Path
+) -> None:
+    told = sensorium("persona", "export", "maya", "--out", "maya.toml")
+    assert "voice export" not in told.out
+    assert 'voice_adapter_id = "maya@bundle"' in Path("maya.toml").read_text()
+    taken = sensorium("persona", "import", "maya.toml", "--replace", "--json")
+    assert taken.value["voice_missing"] is False and taken.err == ""

@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("torch", reason="voices are made with torch")
 
-from tests.unit.voices.conftest import WARM
+from tests.unit.voices.conftest import WARM, ship
 
 from sensorium.audio import read_wav, write_wav
 from sensorium.bench import random_gguf
@@ -98,6 +98,16 @@ def test_a_name_that_is_taken_or_begun_is_refused_before_anything_is_asked(
     sensorium("voice", "remove", "ann", "--yes")
     kept.save(place / "home" / FOLDER / "ann", b"something")
     assert "add --resume" in train(sensorium, given=()).err
+
+
+def test_the_name_of_a_voice_of_the_bundle_is_taken(
+    sensorium: Sensorium, monkeypatch: pytest.MonkeyPatch, place: Path, bundle: Path
+) -> None:
+    folder = shutil.copytree(bundle, place / "shipping")
+    monkeypatch.setenv("SENSORIUM_BUNDLE", str(ship(folder, ann=Path(voice_file(place, bundle)))))
+    refused = train(sensorium, given=())
+    assert refused.code == 2 and "a voice 'ann' already in bundle random" in refused.err
+    assert "voice remove" not in refused.err
 
 
 def test_a_mind_that_only_writes_is_refused(

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.unit.front.conftest import House
-from tests.unit.voices.conftest import Write, model, write  # noqa: F401  (fixtures)
+from tests.unit.voices.conftest import Write, model, ship, write  # noqa: F401  (fixtures)
 
 from sensorium.errors import AdapterError
 from sensorium.front.adapters import AdapterTable
@@ -184,3 +184,40 @@ async def test_a_turn_tells_which_voice_it_was_asked_for_with(
     other = await house.conversation.text_turn("hugo hello", house.sam)
     assert report.adapters == [f"warm@{sha256}"] and report.row()["adapters"] == report.adapters
     assert other.adapters == []
+
+
+async def test_a_voice_of_the_bundle_is_spoken_with_in_its_newest_version(
+    tmp_path: Path,
+    write: Write,  # noqa: F811
+    counters: Counters,
+) -> None:
+    link, llm, folder = LlmLink(counters), PickyLlm(), tmp_path / "bundle"
+    maya, hugo = (msgspec.structs.replace(p, voice_adapter_id=f"{p.id}@bundle") for p in (MAYA, HUGO))
+    zoe = Persona(id="zoe", name="Zoe", voice_adapter_id="maya@bundle")
+    async with connected(link, llm):
+        for seed in (1, 2):
+            source = write(seed=seed)
+            ship(folder, maya=source)
+            table = AdapterTable(link, counters, Library(tmp_path / "home", str(folder)))
+            wanted = (AdapterUse(f"maya@{digest(source)}"),)
+            assert await table.ensure(maya) == await table.ensure(zoe) == wanted
+            # The bundle has none for him, and that is no problem of anybody's.
+            assert await table.ensure(hugo) == () and table.problems == {}
+    assert llm.asked == [str((folder / "voices" / "maya.gguf").resolve())] * 2
+
+
+async def test_an_altered_voice_of_the_bundle_is_told_and_mutes_nobody(
+    tmp_path: Path,
+    write: Write,  # noqa: F811
+    counters: Counters,
+) -> None:
+    link, llm, folder = LlmLink(counters), PickyLlm(), ship(tmp_path / "bundle", maya=write())
+    (folder / "voices" / "maya.gguf").write_bytes(b"?")
+    maya = msgspec.structs.replace(MAYA, voice_adapter_id="maya@bundle")
+    async with connected(link, llm):
+        table = AdapterTable(link, counters, Library(tmp_path / "home", str(folder)))
+        assert await table.ensure(maya) == () and llm.asked == []
+    line = table.problems["maya"].one_line()
+    assert line.startswith("Maya speaks without its voice: bundle tiny:")
+    assert "altered" in line and "install the bundle again" in line
+    assert counters.get("voices_failed_total", code="bundle") == 1

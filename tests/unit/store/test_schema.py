@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
+import msgspec
 import pytest
 
 from sensorium.errors import StoreError
-from sensorium.persona import Persona
-from sensorium.store import personas, schema, voices
+from sensorium.persona import Persona, VoiceRef
+from sensorium.store import personas, schema, seed, voices
 from sensorium.store.database import APPLICATION_ID, Database
 from sensorium.store.voices import Voice
 
@@ -78,12 +79,42 @@ def test_a_store_from_before_voices_keeps_its_personas_and_gets_the_table(
     monkeypatch.setattr(schema, "STEPS", steps)
     schema.migrate(db, PATH, lambda _: pytest.fail("only an empty store is filled"))
     assert db.pragma("user_version") == len(steps) > 1
-    assert personas.get(db, "maya").voice_ref is None
     voice = Voice(
         name="warm", sha256="ab" * 32, num_bytes=1, licence="MIT", attribution="A", consent="c", added_at=1.0
     )
     voices.add(db, voice)
     assert voices.assign(db, "maya", voice.ref).voice_ref == voice.ref
+
+
+def test_a_store_from_before_bundles_had_voices_gives_them_to_who_ships_and_has_none(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = schema.STEPS
+    own = VoiceRef("warm", "ab" * 32)
+
+    def before(db: Database) -> None:
+        for persona in seed.shipped_personas():
+            personas.put(db, msgspec.structs.replace(persona, voice_adapter_id=None))
+        personas.put(db, Persona(id="hugo", name="Hugo", voice_adapter_id=str(own)))
+        personas.put(db, Persona(id="zoe", name="Zoe"))
+
+    monkeypatch.setattr(schema, "STEPS", steps[:2])
+    schema.migrate(db, PATH, before)
+    # A record from before there were voices at all.
+    db.execute("UPDATE personas SET record = json_remove(record, '$.voice_adapter_id') WHERE id = 'leo'")
+    monkeypatch.setattr(schema, "STEPS", steps)
+    schema.migrate(db, PATH, lambda _: pytest.fail("only an empty store is filled"))
+    found = {p.id: p for p in personas.all_of(db)}
+    assert found["hugo"].voice_ref == own and found["zoe"].voice_ref is None
+    for persona in seed.shipped_personas():
+        assert persona.id == "hugo" or found[persona.id] == persona
+
+
+def test_who_was_left_without_a_voice_later_stays_without(db: Database) -> None:
+    schema.migrate(db, PATH, seed_one)
+    voices.assign(db, "maya", None)
+    schema.migrate(db, PATH, seed_one)
+    assert personas.get(db, "maya").voice_ref is None
 
 
 def seed_one(db: Database) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sensorium.persona import check, slot_hint
+from sensorium.persona import VoiceRef, check, slot_hint
 from sensorium.recipe import Recipe
 from sensorium.store import personas, recipes, seed
 from sensorium.store.store import Store
@@ -17,6 +17,7 @@ def test_fourteen_distinct_personas_ship_maya_first() -> None:
     assert len({p.description for p in shipped}) == 14
     assert all(len(p.facts) >= 3 for p in shipped)
     assert len({slot_hint(p.id) for p in shipped}) == 14
+    assert all(p.voice_ref == VoiceRef(p.id) for p in shipped)
 
 
 def test_a_new_store_holds_them_and_the_default_recipe(store: Store) -> None:

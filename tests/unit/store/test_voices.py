@@ -19,6 +19,7 @@ WARM = Voice(
     consent="yes",
     added_at=1.5,
 )
+SHIPPED = msgspec.structs.replace(WARM, name="nora", sha256="ef" * 32, added_at=None, bundle="nano")
 COLD = msgspec.structs.replace(WARM, name="cold", sha256="cd" * 32)
 
 
@@ -73,6 +74,36 @@ def test_one_that_is_spoken_with_cannot_be_removed(two: Store) -> None:
 def test_a_persona_keeps_its_voice_in_the_store(two: Store) -> None:
     two.submit(voices.assign, "maya", COLD.ref).result()
     assert two.read(personas.get, "maya").result().voice_adapter_id == f"cold@{'cd' * 32}"
-    assert [p.id for p in two.read(voices.speakers_of, COLD.sha256).result()] == ["maya"]
+    assert [p.id for p in two.read(voices.speakers_of, COLD).result()] == ["maya"]
     with pytest.raises(NotFound):
         two.submit(voices.assign, "mya", COLD.ref).result()
+
+
+def test_those_of_the_bundle_are_found_beside_the_own_ones_and_after_them(two: Store) -> None:
+    twin = msgspec.structs.replace(SHIPPED, name="warm", sha256="12" * 32)
+    shipped = [twin, SHIPPED]
+    assert two.read(voices.all_of, shipped).result() == [COLD, SHIPPED, WARM, twin]
+    assert two.read(voices.all_of).result() == [COLD, WARM]
+    for name, wanted in (("warm", WARM), ("Nora", SHIPPED), ("efefef", SHIPPED), ("121212", twin)):
+        assert two.read(voices.get, name, shipped).result() == wanted
+    with pytest.raises(NotFound, match="nora"):
+        two.read(voices.get, "nora").result()
+
+
+def test_the_name_of_one_in_the_bundle_is_taken_and_its_file_known(two: Store) -> None:
+    same = msgspec.structs.replace(SHIPPED, name="other", added_at=1.0, bundle="")
+    assert two.read(voices.check_free, same, [SHIPPED]).result() == SHIPPED
+    with pytest.raises(BadInput, match="which comes with bundle nano") as caught:
+        two.read(
+            voices.check_free, msgspec.structs.replace(WARM, name="nora", sha256="34" * 32), [SHIPPED]
+        ).result()
+    assert caught.value.remedy == "add this one with --name"
+
+
+def test_one_of_the_bundle_is_kept_by_name_and_follows_the_bundle(two: Store) -> None:
+    newer = msgspec.structs.replace(SHIPPED, sha256="56" * 32)
+    assert [p.id for p in two.read(voices.speakers_of, SHIPPED).result()] == ["nora"]
+    two.submit(voices.assign, "hugo", SHIPPED.ref).result()
+    assert two.read(personas.get, "hugo").result().voice_adapter_id == "nora@bundle"
+    assert [p.id for p in two.read(voices.speakers_of, newer).result()] == ["hugo", "nora"]
+    assert two.read(voices.speakers_of, msgspec.structs.replace(newer, bundle="", name="nora")).result() == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from sensorium.bench import random_gguf
 from sensorium.voices.card import Card
+from sensorium.voices.library import digest
 
 WARM = Card(
     name="warm",
@@ -18,7 +21,32 @@ WARM = Card(
     consent="random numbers; nobody was recorded",
     preview_text="Hello, this is how I sound.",
 )
+BUNDLE = """
+name = "tiny"
+version = "1"
+licence = "MIT"
+source = "a test"
+context_tokens = 64
+
+[prompt]
+
+[files]
+"""
 Write = Callable[..., Path]
+
+
+def ship(folder: Path, **files: Path) -> Path:
+    """`ship(bundle, maya=file)`: these voices and no others come with the bundle in `folder`, which is made
+    if there is none; it cannot be loaded then. Returns `folder`."""
+    (folder / "voices").mkdir(parents=True, exist_ok=True)
+    toml = folder / "bundle.toml"
+    text = toml.read_text(encoding="utf-8") if toml.exists() else BUNDLE
+    text = re.sub(r"^\[voices\..*?(?=^\[|\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
+    for name, file in files.items():
+        shutil.copy(file, folder / "voices" / f"{name}.gguf")
+        text += f'\n[voices.{name}]\npath = "voices/{name}.gguf"\nsha256 = "{digest(file)}"\n'
+    toml.write_text(text, encoding="utf-8")
+    return folder
 
 
 @pytest.fixture(scope="session")

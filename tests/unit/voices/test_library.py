@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.voices.conftest import WARM, Write
+from tests.unit.voices.conftest import WARM, Write, ship
 
-from sensorium.errors import AdapterError, BadInput, NotFound
+from sensorium.errors import AdapterError, BadInput, BundleError, NotFound
 from sensorium.persona import VoiceRef
 from sensorium.voices.library import Library, copy_file, digest
 
@@ -63,3 +63,33 @@ def test_a_copy_that_fails_leaves_nothing(library: Library, write: Write, tmp_pa
         copy_file(source, tmp_path / "file" / "x.gguf", digest(source))
     with pytest.raises(AdapterError, match="No such file"):
         digest(tmp_path / "absent")
+
+
+def test_a_voice_of_the_bundle_is_used_where_it_lies(tmp_path: Path, write: Write) -> None:
+    source = write()
+    bundle = ship(tmp_path / "bundle", maya=source)
+    library = Library(tmp_path / "home", str(bundle))
+    assert library.shipped() == {"maya": VoiceRef("maya", digest(source))}
+    for voice in (VoiceRef("maya"), VoiceRef("maya", digest(source)), VoiceRef("mine", digest(source))):
+        path, words = library.checked(voice)
+        assert path == (bundle / "voices" / "maya.gguf").resolve()
+        assert (words.name, words.licence) == (voice.name, WARM.licence)
+    assert not library.folder.exists()
+    for absent in (VoiceRef("hugo"), VoiceRef("maya", "ab" * 32)):
+        with pytest.raises(NotFound) as caught:
+            library.checked(absent)
+        assert repr(absent.name) in caught.value.message and caught.value.remedy
+
+
+def test_an_altered_voice_of_the_bundle_is_refused(tmp_path: Path, write: Write) -> None:
+    bundle = ship(tmp_path / "bundle", maya=write())
+    (bundle / "voices" / "maya.gguf").write_bytes(write("other.gguf", seed=2).read_bytes())
+    with pytest.raises(BundleError, match=r"maya\.gguf was altered") as caught:
+        Library(tmp_path / "home", str(bundle)).checked(VoiceRef("maya"))
+    assert caught.value.remedy == "install the bundle again"
+
+
+def test_a_library_without_bundle_has_its_own_voices_only(library: Library) -> None:
+    assert library.shipped() == {}
+    with pytest.raises(NotFound, match="'maya'"):
+        library.checked(VoiceRef("maya"))

@@ -245,7 +245,7 @@ def _add_ends(
     _matrix(writer, "token_embd.weight", draw.normal(rows, width, gain=float(np.sqrt(width))))
     output = draw.normal(rows, width, gain=4.0)
     output[:num_specials] = 0.0
-    output[num_texts:] *= 3.0
+    output[num_texts:] *= 5.0
     _matrix(writer, "output.weight", output)
     writer.add_tensor(norm, np.ones(width, np.float32))
 

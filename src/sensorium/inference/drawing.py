@@ -1,7 +1,7 @@
 """What the next token of a reply is, and what it says: text, a control token, sound, or that all is said.
 
-Draws where the last batch left logits. In speech not every token is drawn: `speaking.py` says which. Decides
-nothing about batches and memory.
+Draws where the last batch left logits; in speech it asks `speaking.py` what they say. Decides nothing about
+batches and memory.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from sensorium.clock import Clock
 from sensorium.inference.backend import Backend
 from sensorium.inference.jobs import Began, Event, Job, Said, Spoke
 from sensorium.inference.speaking import Speaking, SpeechTokens, split_words
-from sensorium.request import Sampling
 
 
 class Drawing:
@@ -61,19 +60,17 @@ class Drawing:
     def _begin_speech(self, job: Job, end: int) -> None:
         assert self._speech is not None and job.sampler is not None
         job.speaking = Speaking(self._speech, split_words(job.text), end)
-        # Temperature, penalties and grammar were meant for the text; of sound the likeliest is the best.
+        # Temperature, penalties and grammar were meant for the text.
         job.sampler.close()
-        job.sampler = self._backend.sampler(Sampling())
+        job.sampler = None
 
     def _draw_speech(self, job: Job, events: list[Event]) -> str:
         speaking = job.speaking
-        assert speaking is not None
-        if speaking.must_draw:
-            token = self._sample(job)
-            frame = speaking.drawn(token, self._backend.piece(token)[1])
-            if speaking.num_codes and not job.first_code_s:
-                job.first_code_s = self._clock.now_s()
+        assert speaking is not None and job.sequence is not None
+        if speaking.must_read:
+            frame = speaking.read(self._backend.logits(job.sequence))
             if frame is not None:
+                job.first_frame_s = job.first_frame_s or self._clock.now_s()
                 events.append(Spoke(job.turn_id, frame.word, frame.codes))
         if speaking.over:
             return "end"

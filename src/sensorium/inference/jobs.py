@@ -142,7 +142,7 @@ class Job:
     holds_adapters: bool = False
     admitted_s: float = 0.0
     first_token_s: float = 0.0
-    first_code_s: float = 0.0
+    first_frame_s: float = 0.0
 
     @property
     def turn_id(self) -> int:
@@ -211,10 +211,10 @@ class Job:
 
     def stages(self, now_s: float) -> tuple[tuple[str, float, float], ...]:
         """Waiting, prefill (its end is the first token) and the rest of the reply; inside that, from the
-        first code on, speech."""
+        first frame on, speech."""
         admitted_s = self.admitted_s or now_s
         first_s = self.first_token_s or now_s
-        speech = (("llm.speech", self.first_code_s, now_s),) if self.first_code_s else ()
+        speech = (("llm.speech", self.first_frame_s, now_s),) if self.first_frame_s else ()
         return (
             ("llm.wait", self.submitted_s, admitted_s),
             ("llm.prefill", admitted_s, first_s),

@@ -212,8 +212,6 @@ class LlamaBackend:
     def sample(self, sequence: int, sampler: Sampler) -> int:
         assert isinstance(sampler, LlamaSampler)
         logits = self._view_logits(sequence)
-        if math.isnan(float(logits.sum())):
-            raise WorkerFailed("the model computed no usable probabilities")
         if sampler.grammar is None:
             return int(lib.llama_sampler_sample(sampler.chain, self._context, self._rows[sequence]))
         return _sample_with_grammar(logits, sampler)
@@ -355,7 +353,10 @@ class LlamaBackend:
         if sequence not in self._rows:
             raise WorkerFailed(f"the last batch left no logits for sequence {sequence}")
         pointer = lib.llama_get_logits_ith(self._context, self._rows[sequence])
-        return np.ctypeslib.as_array(pointer, (self.info.vocab_size,))
+        logits = np.ctypeslib.as_array(pointer, (self.info.vocab_size,))
+        if math.isnan(float(logits.sum())):
+            raise WorkerFailed("the model computed no usable probabilities")
+        return logits
 
     def _link(self, step: sampling.Step) -> Any:
         numbers = step.numbers

@@ -266,7 +266,6 @@ class Scheduler:
                 cached_tokens=job.num_cached,
                 reply_tokens=job.num_drawn,
                 speech_tokens=job.speaking.num_tokens if job.speaking else 0,
-                speech_strays=job.speaking.num_strays if job.speaking else 0,
                 adapted_tokens=job.num_adapted,
             )
         self._forget(job)

@@ -4,7 +4,8 @@
 
 The text stands first, so its words are the same whatever voice speaks them. Behind `open` they are put there
 again and not drawn, one word ahead of their sound: the mind only says when it wants the next one, so it
-cannot lose its place (docs/decisions/0006). Pure: knows no sequence, no job and no clock.
+cannot lose its place (docs/decisions/0006). Nothing is drawn by chance: of sound the likeliest is the best
+(NANO.md section 4). Pure: knows no sequence, no job and no clock.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sensorium.errors import BundleError
 from sensorium.inference.backend import Backend
@@ -63,7 +67,7 @@ def split_words(pieces: Iterable[tuple[int, bytes]]) -> list[list[int]]:
 class Speaking:
     """Of one reply of these `words`, from the token `end` that ended its text.
 
-    While `must_draw`, show it what was drawn; `over` ends it, else `next_token` is what stands next.
+    While `must_read`, show it the model's logits; `over` ends it, else `next_token` is what stands next.
     """
 
     def __init__(self, tokens: SpeechTokens, words: Sequence[Sequence[int]], end: int) -> None:
@@ -73,62 +77,69 @@ class Speaking:
         self._end_stands = False
         self._next = deque([end, tokens.open])
         self._frame: list[int] = []
+        self._goes_on = 1.0
         self._num_texts = 0
         # Two tokens are not of the speech: `end`, which is the text's, and `open`.
         self.num_tokens = -len(self._next)
-        self.num_codes = 0
-        self.num_strays = 0
         self.over = False
         self._put_text()
         self._put_text()
 
     @property
-    def must_draw(self) -> bool:
+    def must_read(self) -> bool:
         return not self._next
 
     def next_token(self) -> int:
         self.num_tokens += 1
         return self._next.popleft()
 
-    def drawn(self, token: int, special: bool) -> Frame | None:
-        """The frame that this token makes whole. A code stands as it was drawn; in the place of any other
-        token comes the next word, behind the last one `end`, and behind that `close` is the end of it."""
-        tokens = self._tokens
-        code = token - tokens.first_code
-        if 0 <= code < tokens.groups * tokens.codes_per_group:
-            self._next.append(token)
-            return self._code(*divmod(code, tokens.codes_per_group))
-        self._drop_frame()
-        if token == tokens.close and self._end_stands:
-            self.over = True
-            return None
-        self.num_strays += self._end_stands or (special and token != self._end)
-        self._put_text()
-        return None
+    def read(self, logits: NDArray[np.float32]) -> Frame | None:
+        """The frame that becomes whole. `logits` (vocab_size,) say what stands next: the likeliest code of
+        the group that is due, or, when the word that sounds is more likely over than not, the next word;
+        behind the last one `end`, and in place of that the end of it all.
 
-    def _code(self, group: int, code: int) -> Frame | None:
-        self.num_codes += 1
+        Whether a word is over is asked before every frame and the answers are taken together: its length is
+        the median of those that the model deems possible. (The likeliest token would be the next word long
+        before that, because its probability is one and that of sound is spread over many codes.)
+        """
+        tokens, group = self._tokens, len(self._frame)
+        first = tokens.first_code + group * tokens.codes_per_group
+        codes = logits[first : first + tokens.codes_per_group]
         if group == 0:
-            self._drop_frame()
-        if group != len(self._frame):
-            self.num_strays += 1
-            return None
+            self._goes_on *= self._share_of(codes, logits)
+            if self._goes_on < 0.5:
+                self._goes_on = 1.0
+                self.over = self._end_stands
+                self._put_text()
+                return None
+        code = int(codes.argmax())
+        self._next.append(first + code)
         self._frame.append(code)
-        if len(self._frame) < self._tokens.groups:
+        if len(self._frame) < tokens.groups:
             return None
         frame = Frame(max(0, self._num_texts - 2), tuple(self._frame))
         self._frame.clear()
         return frame
 
+    def _share_of(self, codes: NDArray[np.float32], logits: NDArray[np.float32]) -> float:
+        """Probability that sound comes, among that and what ends it: `close`, or before `end` any text."""
+        tokens = self._tokens
+        if self._end_stands:
+            others = logits[tokens.close : tokens.close + 1]
+        else:
+            behind = tokens.first_code + tokens.groups * tokens.codes_per_group
+            others = np.concatenate((logits[: tokens.first_code], logits[behind:]))
+        highest = max(codes.max(), others.max())
+        sound, other = (float(np.exp(x - highest).sum()) for x in (codes, others))
+        return sound / (sound + other)
+
     def _put_text(self) -> None:
-        """The next word; `end` when none is left, and again when it stands already."""
-        self._num_texts += not self._end_stands
+        """The next word, or `end` when none is left."""
+        if self.over:
+            return
+        self._num_texts += 1
         if self._words:
             self._next.extend(self._words.popleft())
         else:
             self._next.append(self._end)
             self._end_stands = True
-
-    def _drop_frame(self) -> None:
-        self.num_strays += len(self._frame)
-        self._frame.clear()

@@ -11,8 +11,7 @@ from sensorium.inference.scheduler import Scheduler
 def values(scheduler: Scheduler, backend: Backend) -> dict[str, Any]:
     """Memory in bytes by kind, KV cells, parked prefixes by kind, tokens since the start, milliseconds.
 
-    `hit_rate` is the share of all prompt tokens that were in memory when their turn began; `speech_strays`
-    were drawn in speech and could be no part of it.
+    `hit_rate` is the share of all prompt tokens that were in memory when their turn began.
     """
     totals = scheduler.totals
     kinds = ("prompt", "cached", "processed", "settled", "reply", "speech", "adapted")
@@ -25,7 +24,6 @@ def values(scheduler: Scheduler, backend: Backend) -> dict[str, Any]:
         "evictions": scheduler.prefix_cache.counts["evictions"],
         "turns": totals["turns"],
         "tokens": {kind: totals[f"{kind}_tokens"] for kind in kinds},
-        "speech_strays": totals["speech_strays"],
         "hit_rate": totals["cached_tokens"] / max(1, totals["prompt_tokens"]),
         "batch_ms": scheduler.batch_ms.summary(),
         "decode_ms": scheduler.decode_ms.summary(),

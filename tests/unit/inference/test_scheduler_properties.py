@@ -25,7 +25,7 @@ ADAPTERS = (
 
 
 class Sounding(TimedFake):
-    """Likes codes, the end of speech and new words, so that what it speaks has frames, words and strays."""
+    """Likes codes, the end of speech and new words, so that what it speaks has frames, words and an end."""
 
     def _logits_of(self, sequence: int) -> NDArray[np.float32]:
         logits = super()._logits_of(sequence).copy()

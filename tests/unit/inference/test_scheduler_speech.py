@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.unit.inference.conftest import CONFIG, Models
 from tests.unit.inference.engine import CODES, SPECIALS, SPEECH, Engine, TimedFake, timed
 
@@ -19,23 +22,28 @@ from sensorium.inference.scheduler import Limits
 from sensorium.request import AdapterUse, Sampling
 
 HI_YOU = Sampling(grammar='root ::= "hi you"')
-# What is drawn behind the two words that are put there: codes, and anything else for "go on".
+# What the model wants behind the two words that are put there: codes, and anything else for "go on".
 SPOKEN = (CODES[1], CODES[6], "x", CODES[3], CODES[4], "<|done|>")
 
 
 class Scripted(TimedFake):
-    """Where no grammar says otherwise it draws the pieces of `script`, and then one code for ever."""
+    """Where no grammar says otherwise it is sure of the pieces of `script`, then of one frame for ever."""
 
     def __init__(self, clock: ManualClock, script: tuple[str, ...], cells: int = 4096) -> None:
         super().__init__(clock, cells=cells)
         self._script = [i for p in script for i in ([self.special(p)] if p in SPECIALS else self.tokenize(p))]
+        self._for_ever = cycle([self.special(CODES[0]), self.special(CODES[4])])
 
     def sample(self, sequence: int, sampler: Sampler) -> int:
         assert isinstance(sampler, FakeSampler)
         if sampler.forced is not None:
             return super().sample(sequence, sampler)
-        assert self.logits(sequence) is not None  # raises where the last batch left none
-        return self._script.pop(0) if self._script else self.special(CODES[0])
+        return int(self.logits(sequence).argmax())
+
+    def logits(self, sequence: int) -> NDArray[np.float32]:
+        logits = np.zeros_like(super().logits(sequence))  # raises where the last batch left none
+        logits[self._script.pop(0) if self._script else next(self._for_ever)] = 20.0
+        return logits
 
 
 def scripted(*script: str, limits: Limits | None = None, cells: int = 4096) -> tuple[Engine, Scripted]:
@@ -75,7 +83,7 @@ def test_a_reply_is_written_and_then_spoken_in_one_decode() -> None:
     assert decoded(backend)[()].endswith(
         "?hi you<|end|><|speak|>hi you<|code_1|><|code_6|><|end|><|code_3|><|code_4|>"
     )
-    assert engine.scheduler.totals["speech_tokens"] == 11 and engine.scheduler.totals["speech_strays"] == 0
+    assert engine.scheduler.totals["speech_tokens"] == 11
 
 
 def test_a_frame_is_told_in_the_step_that_makes_it_whole() -> None:
@@ -109,10 +117,9 @@ def test_speech_that_runs_away_ends_at_its_bound() -> None:
     turn = engine.ask("maya", sampling=HI_YOU, max_tokens=20, speech_tokens=15)
     engine.run()
     assert finished(engine, turn).reason == "length" and engine.usage(turn).speech_tokens == 15
-    assert engine.spoke[turn] == [Spoke(turn, 0, (1, 1))]
-    # Behind six letters and a frame come seven of group 0: each but the last makes way for the next.
-    assert engine.scheduler.totals["speech_strays"] == 6
-    assert decoded(backend)[()].count("<|code_0|>") == 6
+    # Behind six letters come four frames and a half; the last code is drawn and not even computed.
+    assert engine.spoke[turn] == [Spoke(turn, 0, (1, 1)), *[Spoke(turn, 0, (0, 0))] * 3]
+    assert decoded(backend)[()].count("<|code_0|>") == 3
 
 
 def test_a_bound_inside_the_words_that_are_put_there_holds_too() -> None:
@@ -136,7 +143,6 @@ def test_a_mind_that_would_say_other_words_says_its_own() -> None:
         "<|speak|>i am<|code_0|><|code_4|> so<|code_1|><|code_5|> tired<|code_2|><|code_6|>"
         "<|end|><|code_3|><|code_7|>"
     )
-    assert engine.scheduler.totals["speech_strays"] == 2  # <|done|> before its time and <|begin|>
 
 
 def test_a_text_that_reaches_its_bound_is_not_spoken() -> None:
@@ -176,16 +182,16 @@ def test_a_voice_acts_from_the_opening_on_and_not_before(fake_adapters: tuple[Pa
     assert engine.usage(turn).adapted_tokens == 12
 
 
-def test_the_last_stage_is_from_the_first_code_to_the_end() -> None:
+def test_the_last_stage_is_from_the_first_frame_to_the_end() -> None:
     engine, _ = scripted(*SPOKEN)
     turn = engine.ask("maya", sampling=HI_YOU, max_tokens=20, speech_tokens=40)
     engine.run()
     *_, reply, speech = finished(engine, turn).stages
     assert (reply[0], speech[0]) == ("llm.reply", "llm.speech")
-    # Six letters, two forced tokens and six letters again, two milliseconds each; then seven batches.
-    assert speech[1] - reply[1] == pytest.approx(0.002 * 14)
+    # Six letters, two forced tokens and six letters again, two milliseconds each, and a code; then six batches.
+    assert speech[1] - reply[1] == pytest.approx(0.002 * 15)
     assert reply[2] == speech[2] == engine.clock.now_s()
-    assert speech[2] - speech[1] == pytest.approx(0.002 * 5)
+    assert speech[2] - speech[1] == pytest.approx(0.002 * 4)
 
 
 @pytest.mark.parametrize("speech_tokens", [-1, 1])
@@ -257,10 +263,10 @@ def test_a_voice_changes_the_sound_of_a_real_model_and_not_its_words(models: Mod
     backend = LlamaBackend(models.speaking, CONFIG)
     engine = Engine(backend, speech=SPEECH)
     engine.adapters.register("voice", models.speaking_voice)
-    text = Sampling(grammar=f'root ::= " {words(1)[0]}"')
+    text = Sampling(grammar=f'root ::= " {" ".join(words(4))}"')
     found = []
     for uses in ((), (AdapterUse("voice"),), ()):
-        turn = engine.ask("maya", sampling=text, max_tokens=40, speech_tokens=60, adapters=uses)
+        turn = engine.ask("maya", sampling=text, max_tokens=40, speech_tokens=90, adapters=uses)
         engine.run()
         found.append((engine.said[turn], [(s.word, s.codes) for s in engine.spoke.get(turn, [])]))
         assert engine.usage(turn).cached_tokens == (0 if len(found) == 1 else engine.prompt("maya").history)

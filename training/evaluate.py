@@ -1,4 +1,4 @@
-"""Measures what is shipped: `python -m training.evaluate [--only mind|senses|speech|ear|codec|eye] [--json]`.
+"""Measures what is shipped: `python -m training.evaluate [--only PART] [--json]`.
 
 The mind answers through the house's scheduler and llama.cpp: to text ("mind"), to voices and of pictures
 ("senses"), and aloud ("speech"). The ear, the codec and the eye run in ONNX Runtime. Prints tables for
@@ -22,6 +22,9 @@ from training.mind.view import BUNDLE
 PARTS = {
     "senses": "training.mind.sense_exam",
     "speech": "training.mind.speech_exam",
+    "voices": "training.mind.voice_exam",
+    "whole": "training.mind.whole_exam",
+    "room": "training.mind.room_exam",
     "ear": "training.ear.evaluate",
     "codec": "training.codec.evaluate",
     "eye": "training.eye.evaluate",

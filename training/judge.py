@@ -21,8 +21,6 @@ from training.ear.evaluate import greedy, word_errors
 
 INDEPENDENT = Path(__file__).parent / "ear" / "judge.onnx"
 
-_SHORTEST_SAMPLES = 1_600
-
 Samples = NDArray[np.float32]
 
 
@@ -38,10 +36,11 @@ class Judge:
         return "independent ear" if self.path == INDEPENDENT else "shipped ear"
 
     def words(self, samples: Samples) -> list[str]:
-        """What it makes of float32 (n,), 16 kHz, and the quiet after it."""
+        """What it makes of float32 (n,), 16 kHz, with quiet before and after."""
         self._ear.reset()
-        quiet = np.zeros(4 * CHUNK_SAMPLES, np.float32)  # words come up to 200 ms after they were said
-        chunks = np.concatenate((samples, quiet))
+        # Ears are taught on speech after some silence; words come up to 200 ms after they were said.
+        quiet = np.zeros(4 * CHUNK_SAMPLES, np.float32)
+        chunks = np.concatenate((quiet, samples, quiet))
         chunks = chunks[: len(chunks) // CHUNK_SAMPLES * CHUNK_SAMPLES].reshape(-1, CHUNK_SAMPLES)
         return greedy(np.concatenate([self._ear.feed(chunk).words for chunk in chunks]), self._ear.words)
 
@@ -53,14 +52,6 @@ class Judge:
 @cache
 def judge() -> Judge:
     return Judge()
-
-
-def voiced_f0(samples: Samples) -> NDArray[np.float32]:
-    """F0 in Hz of the voiced frames of 10 ms; none of what is too short to tell."""
-    if len(samples) < _SHORTEST_SAMPLES:
-        return np.zeros(0, np.float32)
-    f0_hz, voiced = pitch(with_margins(samples))
-    return np.asarray(f0_hz[voiced > 0].numpy(), np.float32)
 
 
 def cents(one: Samples, other: Samples) -> NDArray[np.float32]:

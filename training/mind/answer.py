@@ -19,19 +19,22 @@ from sensorium.inference.adapters import Adapters
 from sensorium.inference.jobs import Finished, Request, Said, Spoke
 from sensorium.inference.llama import LlamaBackend, LlamaConfig
 from sensorium.inference.mind import LocalMind
+from sensorium.inference.sampling import just
 from sensorium.inference.scheduler import Limits, Scheduler
 from sensorium.inference.speaking import find_tokens
 from sensorium.inference.tokenizer import Tokenizer
 from sensorium.prompting.compose import lay_out
 from sensorium.prompting.view import Rows
-from sensorium.request import AdapterUse, Block, Part, Prompt, Sampling, Scope, SpeechFormat, Tier
-from training.mind.play import SILENCE, Play
+from sensorium.request import AdapterUse, Block, Part, Prompt, Scope, SpeechFormat, Tier
+from training.mind.play import Play
 from training.mind.view import as_view, prompt_format
-from training.mind.vocabulary import CODES_PER_GROUP, NUM_GROUPS
+from training.mind.vocabulary import CODES_PER_GROUP, NUM_GROUPS, encode
 
 MAX_REPLY_TOKENS = 40
 # More frames than any of nano's words lasts, and the words themselves.
 SPEECH_TOKENS_PER_WORD = 70
+# Of a reply that is not known before: as the front allows (front/reply.py).
+_SPEECH_TOKENS_PER_TOKEN = 16
 SPEECH = SpeechFormat(
     open="<|speak|>",
     close="<|done|>",
@@ -49,6 +52,14 @@ class Spoken(NamedTuple):
     codes: NDArray[np.int64]
     words: NDArray[np.int64]
     ended: bool
+
+
+class Answer(NamedTuple):
+    """`text`: the reply as words (with its "."), or SILENCE; `spoken`: its sound, no frames where none was
+    asked for."""
+
+    text: str
+    spoken: Spoken
 
 
 class Answerer:
@@ -69,6 +80,32 @@ class Answerer:
     def reply_to(self, play: Play, *, heard: Embeddings | None = None, seen: Embeddings | None = None) -> str:
         """The reply as words (with its "."), or SILENCE. `heard`: the newest message came by ear; `seen`: the
         play's picture."""
+        return self._answer(self._request(play, heard, seen)).text
+
+    def answer_aloud(
+        self, play: Play, *, heard: Embeddings | None = None, seen: Embeddings | None = None
+    ) -> Answer:
+        """The same reply, and its sound in the same decode, in the mind's own voice."""
+        speech_tokens = _SPEECH_TOKENS_PER_TOKEN * MAX_REPLY_TOKENS
+        return self._answer(self._request(play, heard, seen)._replace(speech_tokens=speech_tokens))
+
+    def speak(self, words: Sequence[str], adapters: tuple[AdapterUse, ...] = ()) -> Spoken:
+        """Says just these words, with nothing before them."""
+        ids = encode(" ".join(words))
+        begin = (Part("<|begin|>", special=True), Part("<|self|>", special=True))
+        block = Block(Tier.VOLATILE, Scope.PERSONA, "reply", begin)
+        request = Request(
+            turn_id=1,
+            persona_id="self",
+            prompt=self._tokenizer.prompt(Prompt("self", (block,))),
+            max_tokens=len(ids) + 1,
+            sampling=just(ids),
+            adapters=adapters,
+            speech_tokens=SPEECH_TOKENS_PER_WORD * len(words),
+        )
+        return self._answer(request).spoken
+
+    def _request(self, play: Play, heard: Embeddings | None, seen: Embeddings | None) -> Request:
         parts = [rows for rows in (seen, heard) if rows is not None and len(rows)]
         view = replace(
             as_view(play),
@@ -76,36 +113,22 @@ class Answerer:
             pictures=() if seen is None else (_rows(seen),),
         )
         rows = np.concatenate(parts) if parts else None
+        prompt = self._tokenizer.prompt(lay_out(view, self._format))
+        return Request(1, "self", prompt, MAX_REPLY_TOKENS, rows=rows)
+
+    def _answer(self, request: Request) -> Answer:
         # Cold: plays share little, and what is kept of other plays only takes room.
         self._scheduler.prefix_cache.clear()
-        prompt = self._tokenizer.prompt(lay_out(view, self._format))
-        events = self._mind.generate(Request(1, "self", prompt, MAX_REPLY_TOKENS, rows=rows))
-        said = "".join(event.text for event in events if isinstance(event, Said)).strip()
-        return SILENCE if said == SILENCE else said
-
-    def speak(self, words: Sequence[str], adapters: tuple[AdapterUse, ...] = ()) -> Spoken:
-        """Says just these words, with nothing before them."""
-        self._scheduler.prefix_cache.clear()
-        text = " ".join(["", *words])
-        begin = (Part("<|begin|>", special=True), Part("<|self|>", special=True))
-        block = Block(Tier.VOLATILE, Scope.PERSONA, "reply", begin)
-        request = Request(
-            turn_id=1,
-            persona_id="self",
-            prompt=self._tokenizer.prompt(Prompt("self", (block,))),
-            max_tokens=len(text) + 2,
-            sampling=Sampling(grammar=f'root ::= "{text}"'),
-            adapters=adapters,
-            speech_tokens=SPEECH_TOKENS_PER_WORD * len(words),
-        )
         events = list(self._mind.generate(request))
+        text = "".join(event.text for event in events if isinstance(event, Said)).strip()
         frames = [event for event in events if isinstance(event, Spoke)]
         ended = any(isinstance(event, Finished) and event.reason == "end" for event in events)
-        return Spoken(
+        spoken = Spoken(
             np.array([frame.codes for frame in frames], np.int64).reshape(-1, NUM_GROUPS),
             np.array([frame.word for frame in frames], np.int64),
             ended,
         )
+        return Answer(text, spoken)
 
     def close(self) -> None:
         self._backend.close()

@@ -6,6 +6,7 @@ Knows nothing of models: whoever answers is handed tokens and hands back tokens 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from training.mind.pictures import PictureBank
@@ -56,6 +57,12 @@ def _timed(rng: random.Random, split: Split, skill: str, pictures: PictureBank |
         play = draw_play(rng, split, max_lines=24, skill=skill, pictures=pictures)
         if play.moment.clock and (pictures is None or play.moment.picture):
             return play
+
+
+def share(marks: Iterable[bool]) -> float:
+    """How many of them are true; 0 of none."""
+    kept = list(marks)
+    return sum(kept) / len(kept) if kept else 0.0
 
 
 def table(marks: list[Mark]) -> dict[str, dict[str, float]]:

@@ -44,7 +44,8 @@ class PictureBank(NamedTuple):
         things = []
         for (look, colour), (x, y, size) in zip(self.looks[which], self.places[which], strict=True):
             if look != NOTHING:
-                things.append(Thing(*LOOKS[look], COLOURS[colour], float(x), float(y), float(size), 1.0))
+                kind, detail = LOOKS[look]
+                things.append(Thing(kind, detail, COLOURS[colour], float(x), float(y), float(size), 1.0))
         return Picture(which, tuple(things))
 
     def draw(self, rng: random.Random) -> Picture:

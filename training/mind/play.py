@@ -102,12 +102,7 @@ def draw_play(
     """One whole situation. `skill` asks for a newest message that tests it (drawn again until it does)."""
     scene = draw_scene(rng, split, odd)
     scene.pictures = pictures
-    num_lines = 0 if rng.random() < 0.08 else rng.randint(1, max_lines)
-    if rng.random() < 0.35:
-        _all_come_in(scene)
-        num_lines += len(scene.lines)
-    while len(scene.lines) < num_lines:
-        _play_turn(scene)
+    converse(scene, max_lines)
     for _ in range(60):
         moment = draw_moment(scene)
         for _ in range(8):
@@ -115,6 +110,16 @@ def draw_play(
             if not skill or newest.skill == skill:
                 return Play(scene, moment, newest)
     return draw_play(rng, split, max_lines=max_lines, skill=skill, odd=odd, pictures=pictures)
+
+
+def converse(scene: Scene, max_lines: int) -> None:
+    """What was said before: `max_lines` at most, and everybody's coming in now and then."""
+    num_lines = 0 if scene.rng.random() < 0.08 else scene.rng.randint(1, max_lines)
+    if scene.rng.random() < 0.35:
+        _all_come_in(scene)
+        num_lines += len(scene.lines)
+    while len(scene.lines) < num_lines:
+        _play_turn(scene)
 
 
 def _topic(rng: random.Random, weights: Sequence[float]) -> Topic:
@@ -130,7 +135,7 @@ def put(scene: Scene, turn: Turn) -> str:
     return text
 
 
-def _addressed(scene: Scene, turn: Turn, text: str, name: str, chance: float) -> str:
+def addressed(scene: Scene, turn: Turn, text: str, name: str, chance: float) -> str:
     """With the name before or after it, by that chance. What must be repeated cannot be followed by it."""
     if scene.rng.random() >= chance or turn.intent == "salad":
         return text
@@ -182,7 +187,7 @@ def _talk_to_other(scene: Scene, other: str) -> None:
     topic = _topic(rng, _IN_HISTORY)
     moment = draw_moment(scene) if topic in _OF_THE_MOMENT else Moment()
     turn = topic(scene, Speaks(other, facts), speaker, moment)
-    text = _addressed(scene, turn, put(scene, turn), other, 0.85)
+    text = addressed(scene, turn, put(scene, turn), other, 0.85)
     scene.add(Line("person", speaker, text))
     replies = rng.random() < 0.93
     if turn.about and turn.skill == "tell":
@@ -201,7 +206,7 @@ def _talk_to_self(scene: Scene, kind: str, speaker: str) -> None:
         topic = rng.choice((own_fact, own_yes_no, own_name, manners))
     of_moment = topic in _OF_THE_MOMENT
     turn = topic(scene, Speaks(scene.name, scene.facts), speaker, _moment_for(scene, of_moment))
-    text = _addressed(scene, turn, put(scene, turn), scene.name, 1.0 if kind == "persona" else 0.6)
+    text = addressed(scene, turn, put(scene, turn), scene.name, 1.0 if kind == "persona" else 0.6)
     scene.add(Line(kind, speaker, text))
     if turn.about and turn.skill == "tell":
         scene.learn(*turn.about)
@@ -231,7 +236,7 @@ def _draw_newest(scene: Scene, moment: Moment, skill: str) -> Newest:
         kind, speaker = "persona", other
     weights = _AS_NEWEST_SEEING if moment.picture else _AS_NEWEST
     turn = _topic(rng, weights)(scene, Speaks(scene.name, scene.facts), speaker, moment)
-    text = _addressed(scene, turn, put(scene, turn), scene.name, 1.0 if kind == "persona" else 0.62)
+    text = addressed(scene, turn, put(scene, turn), scene.name, 1.0 if kind == "persona" else 0.62)
     about = turn.about if turn.skill == "tell" else None
     return Newest(kind, speaker, text, turn.reply, turn.skill, about, turn.copies)
 
@@ -249,6 +254,6 @@ def _to_another(scene: Scene, moment: Moment, other: str | None) -> Newest:
     turn = _topic(rng, _AS_NEWEST)(scene, Speaks(scene.name, scene.facts), speaker, moment)
     while turn.intent == "salad":
         turn = _topic(rng, _AS_NEWEST)(scene, Speaks(scene.name, scene.facts), speaker, moment)
-    text = _addressed(scene, turn, put(scene, turn), name, 1.0)
+    text = addressed(scene, turn, put(scene, turn), name, 1.0)
     about = turn.about if turn.skill == "tell" else None
     return Newest(kind, speaker, text, SILENCE, "silence", about, (Copy(name, (scene.here,)),))

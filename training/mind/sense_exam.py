@@ -39,17 +39,20 @@ class Way(NamedTuple):
     bars: dict[Split, float]
 
 
+BY_VOICE = Way("by voice", base_style, None, {"fillers": 0.95, "phrasings": 0.85})
 WAYS = (
     Way("by text", None, None, {"train": 0.98}),
-    Way("by voice", base_style, None, {"fillers": 0.95, "phrasings": 0.85}),
+    BY_VOICE,
     Way("by voice, voices never trained", held_out_style, None, {}),
     Way("by voice, white noise 15 dB", base_style, 15.0, {"fillers": 0.90}),
 )
 
 
 class Examiner:
-    def __init__(self, gguf: Path, senses: Path) -> None:
-        self._answerer = Answerer(gguf)
+    """`speaks`: the mind's file has speech codes."""
+
+    def __init__(self, gguf: Path, senses: Path, *, speaks: bool = False) -> None:
+        self.answerer = Answerer(gguf, speaks=speaks)
         self._ear = EarModel.load(find("nano").file("ear"))
         with np.load(senses) as kept:
             self._senses = {name: kept[name].astype(np.float32) for name in kept.files}
@@ -60,27 +63,31 @@ class Examiner:
         return "eye_weight" in self._senses
 
     def right(self, play: Play, way: Way, rng: random.Random) -> bool:
-        heard = None if way.style is None else self._hear(play, way, way.style(rng), rng)
-        return self._answerer.reply_to(play, heard=heard) == play.newest.reply
+        return self.answerer.reply_to(play, heard=self.hear(play, way, rng)) == play.newest.reply
 
     def right_of_picture(self, play: Play, bank: pictures.PictureBank) -> bool:
         assert play.moment.picture is not None
         embeddings = bank.embeddings[play.moment.picture.which, : 1 + len(play.moment.sights)]
         seen = embeddings.astype(np.float32) @ self._senses["eye_weight"].T + self._senses["eye_bias"]
-        return self._answerer.reply_to(play, seen=seen) == play.newest.reply
+        return self.answerer.reply_to(play, seen=seen) == play.newest.reply
 
     def close(self) -> None:
-        self._answerer.close()
+        self.answerer.close()
 
-    def _hear(self, play: Play, way: Way, style: Style, rng: random.Random) -> NDArray[np.float32]:
-        samples = utter(rng, play.newest.text.split(), style, {}).samples
+    def hear(self, play: Play, way: Way, rng: random.Random) -> NDArray[np.float32] | None:
+        """The newest message as rows, spoken and heard that way; None by text."""
+        if way.style is None:
+            return None
+        samples = utter(rng, play.newest.text.split(), way.style(rng), {}).samples
         if way.snr_db is not None:
             samples = add_at_snr(samples, coloured(self._noise, len(samples), 0.0), way.snr_db)
         shares = [word.shares for word in listen(self._ear, samples)]
-        return np.array(shares, np.float32).reshape(len(shares), -1) @ self._senses["ear_weight"].T
+        rows = np.array(shares, np.float32).reshape(len(shares), -1) @ self._senses["ear_weight"].T
+        return np.asarray(rows, np.float32)
 
 
-def _can_be_heard(play: Play) -> bool:
+def can_be_heard(play: Play) -> bool:
+    """By an ear: a person says it, in words that ears are taught."""
     return play.newest.kind == "person" and all(w in VOCABULARY for w in play.newest.text.split())
 
 
@@ -88,7 +95,7 @@ def rows(
     per_skill: int = 10, gguf: Path | None = None, senses: Path | None = None, seed: int = EXAM_SEED
 ) -> list[dict[str, Any]]:
     examiner = Examiner(gguf or find("nano").file("mind"), senses or find("nano").file("senses"))
-    plays = [(split, play) for split, play in draw_exam(per_skill, seed=seed) if _can_be_heard(play)]
+    plays = [(split, play) for split, play in draw_exam(per_skill, seed=seed) if can_be_heard(play)]
     table = []
     try:
         for way in WAYS:

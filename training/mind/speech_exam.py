@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Literal, NamedTuple, get_args
 
 from sensorium.bundles.catalogue import find
 from sensorium.request import AdapterUse
 from sensorium.speech.codec import CodecModel, decode_whole
 from sensorium.tuning import codec_encoder
 from training.espeak import Style, engine
-from training.judge import judge, to_float, voiced_f0
+from training.judge import judge, to_float
 from training.mind.answer import Answerer
 from training.mind.mouth import BASE_STYLE, draw_words
+from training.timbre import Samples, timbre
 from training.world import Split
 
 SEED = 8_100_000
@@ -28,26 +27,23 @@ SEED = 8_100_000
 WER_BAR, ENDED_BAR, DURATION_BAR = 0.04, 0.99, 0.05
 _SPLITS: tuple[Split, ...] = ("fillers", "phrasings")
 
-Samples = NDArray[np.float32]
+# espeak-ng's own sound, what the codec makes of it, and what the mind says.
+By = Literal["original", "codec", "mind"]
 
 
 class Said(NamedTuple):
-    """One sentence: errors of the judge on espeak-ng, on the codec, on the mind; and the mind's own sound."""
+    """One sentence: its sound float32 (n,), 16 kHz, and the judge's errors in it, by who says it. `ended`:
+    the mind itself ended it."""
 
     words: list[str]
-    original_errors: int
-    codec_errors: int
-    mind_errors: int
+    sounds: dict[By, Samples]
+    errors: dict[By, int]
     ended: bool
-    frames: int
-    original_frames: int
-    original: Samples
-    spoken: Samples
 
 
-def sentences(count: int) -> list[list[str]]:
+def sentences(count: int, seed: int = SEED) -> list[list[str]]:
     """Half with held-out fillers, half with held-out phrasings."""
-    rng = random.Random(SEED)
+    rng = random.Random(seed)
     return [draw_words(rng, _SPLITS[i % 2], odd_share=0.0) for i in range(count)]
 
 
@@ -58,55 +54,64 @@ def say(
     adapters: tuple[AdapterUse, ...] = (),
 ) -> list[Said]:
     """Each sentence by espeak-ng in that style, by the codec after it, and by the mind."""
-    codec = CodecModel.load(find("nano").file("codec"))
-    encoder = codec_encoder.load(find("nano").file("codec_encoder"))
     found = []
     for words in texts:
         original = engine().speak(" ".join(words), style).samples
-        codes = codec_encoder.encode(encoder, original)
         spoken = answerer.speak(words, adapters)
-        sound = to_float(decode_whole(codec, spoken.codes))
+        sounds: dict[By, Samples] = {
+            "original": original,
+            "codec": rendered(original),
+            "mind": to_float(decode_whole(codec(), spoken.codes)),
+        }
         plain = [word for word in words if word != "."]
-        found.append(
-            Said(
-                words,
-                judge().errors(plain, original),
-                judge().errors(plain, to_float(decode_whole(codec, codes))),
-                judge().errors(plain, sound),
-                spoken.ended,
-                len(spoken.codes),
-                len(codes),
-                original,
-                sound,
-            )
-        )
+        errors = {by: judge().errors(plain, sound) for by, sound in sounds.items()}
+        found.append(Said(words, sounds, errors, spoken.ended))
     return found
 
 
-def row(said: Sequence[Said]) -> dict[str, Any]:
+@cache
+def codec() -> CodecModel:
+    return CodecModel.load(find("nano").file("codec"))
+
+
+def rendered(samples: Samples) -> Samples:
+    """What the codec makes of a sound."""
+    return to_float(decode_whole(codec(), codec_encoder.encode(_encoder(), samples)))
+
+
+@cache
+def _encoder() -> codec_encoder.Encoder:
+    return codec_encoder.load(find("nano").file("codec_encoder"))
+
+
+def measures(said: Sequence[Said]) -> dict[str, Any]:
+    """What a row tells of any voice. The duration is the mind's as a multiple of the codec's."""
     num_words = sum(len(s.words) - s.words.count(".") for s in said)
-    wer = {name: sum(getattr(s, f"{name}_errors") for s in said) / num_words for name in _HEARD}
-    ended = sum(s.ended for s in said) / len(said)
-    duration = sum(s.frames for s in said) / sum(s.original_frames for s in said)
-    f0 = [float(np.median(np.concatenate([voiced_f0(getattr(s, k)) for s in said]))) for k in _SOUNDS]
-    within = wer["mind"] - wer["codec"] <= WER_BAR and abs(duration - 1) <= DURATION_BAR
+    heights = {by: timbre([s.sounds[by] for s in said]).f0_hz for by in get_args(By)}
+    seconds = {by: sum(len(s.sounds[by]) for s in said) for by in get_args(By)}
     return {
-        "part": "mind",
-        "skill": "speech, base voice",
-        **{f"wer_{name}": value for name, value in wer.items()},
-        "ended": ended,
-        "duration": duration,
-        "f0_hz": f0[1],
-        "f0_hz_original": f0[0],
+        **{f"wer_{by}": sum(s.errors[by] for s in said) / num_words for by in get_args(By)},
+        "ended": sum(s.ended for s in said) / len(said),
+        "duration": seconds["mind"] / seconds["codec"],
+        "f0_hz": heights["mind"],
+        "f0_hz_original": heights["original"],
         "sentences": len(said),
         "words": num_words,
         "judge": judge().name,
-        "bar": f"codec + {WER_BAR:.0%}",
-        "met": within and ended >= ENDED_BAR,
     }
 
 
-_HEARD, _SOUNDS = ("original", "codec", "mind"), ("original", "spoken")
+def row(said: Sequence[Said]) -> dict[str, Any]:
+    found = measures(said)
+    above = found["wer_mind"] - found["wer_codec"]
+    within = above <= WER_BAR and abs(found["duration"] - 1) <= DURATION_BAR
+    return {
+        "part": "mind",
+        "skill": "speech, base voice",
+        **found,
+        "bar": f"codec + {WER_BAR:.0%}",
+        "met": within and found["ended"] >= ENDED_BAR,
+    }
 
 
 def rows(count: int = 200, gguf: Path | None = None) -> list[dict[str, Any]]:

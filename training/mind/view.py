@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from sensorium.history import Entry
+from sensorium.history import Entry, EntryKind
 from sensorium.persona import Persona
 from sensorium.prompting.format import PromptFormat, from_bundle
 from sensorium.prompting.view import View
@@ -43,7 +43,7 @@ def _entry(number: int, line: Line) -> Entry:
     if line.kind == "event":
         return Entry(id=number, kind="event", text=line.text)
     speaker_id = "self" if line.kind == "self" else f"other-{line.name}"
-    kind = "person" if line.kind == "person" else "persona"
+    kind: EntryKind = "person" if line.kind == "person" else "persona"
     return Entry(
         id=number, kind=kind, text=line.text, speaker_id=speaker_id, speaker_name=line.name.capitalize()
     )

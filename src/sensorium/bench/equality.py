@@ -116,39 +116,37 @@ class Conversation:
 
     def __init__(self, bundle: Bundle, uses: Sequence[tuple[AdapterUse, ...]]) -> None:
         self._format = prompt_formats.from_bundle(bundle.prompt)
-        self._personas = shipped_personas()[:NUM_PERSONAS]
-        self._uses = {p.id: uses[i % len(uses)] for i, p in enumerate(self._personas)}
-        self._history: list[Entry] = []
+        self.personas = shipped_personas()[:NUM_PERSONAS]
+        self._uses = {p.id: uses[i % len(uses)] for i, p in enumerate(self.personas)}
+        self.history: list[Entry] = []
 
     def compare(self, warm: Engine, cold: Engine, num_turns: int) -> list[tuple[Heard, Heard]]:
         """(after reuse, cold) for each turn."""
         pairs = []
         for number in range(num_turns):
-            persona = self._personas[number * number % 7 % NUM_PERSONAS]
+            persona = self.personas[number * number % 7 % NUM_PERSONAS]
             question = QUESTIONS[number % len(QUESTIONS)].format(name=persona.name.lower())
             newest = self.entry("person", "sam", "sam", question)
             prompt = self.prompt(persona.id, number, newest)
             pair = (warm.ask(prompt, self._uses[persona.id]), cold.ask(prompt, self._uses[persona.id]))
             pairs.append(pair)
-            self._history.append(newest)
+            self.history.append(newest)
             if answer := pair[0].text.strip():
-                self._history.append(self.entry("persona", persona.id, persona.name, answer))
-            for other in self._personas:
+                self.history.append(self.entry("persona", persona.id, persona.name, answer))
+            for other in self.personas:
                 warm.settle(self.prompt(other.id, number, None), self._uses[other.id])
         return pairs
 
     def entry(self, kind: Any, speaker_id: str, name: str, text: str) -> Entry:
-        return Entry(
-            id=len(self._history) + 1, kind=kind, text=text, speaker_id=speaker_id, speaker_name=name
-        )
+        return Entry(id=len(self.history) + 1, kind=kind, text=text, speaker_id=speaker_id, speaker_name=name)
 
     def prompt(self, persona_id: str, number: int, newest: Entry | None) -> Prompt:
-        persona = next(p for p in self._personas if p.id == persona_id)
+        persona = next(p for p in self.personas if p.id == persona_id)
         view = View(
             persona=persona,
             recipe=Recipe(),
-            history=tuple(self._history),
-            personas_here=tuple(p.name for p in self._personas),
+            history=tuple(self.history),
+            personas_here=tuple(p.name for p in self.personas),
             people_here=("sam",),
             percepts=("you see a red ball",) if number % 3 else (),
             wall_s=1_763_640_000.0 + 61.0 * number,

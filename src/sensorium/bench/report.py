@@ -98,8 +98,8 @@ def settings(setup: Setup) -> dict[str, Any]:
         "our_kv_cells": setup.our_cells(),
         "server_kv_cells": setup.slots * setup.slot_cells(),
         "settling": "ours settles after every turn; llama-server, as it comes, does not",
-        "xllamacpp": _version("xllamacpp"),
-        "llama_cpp_python": _version("llama-cpp-python"),
+        "xllamacpp": version("xllamacpp"),
+        "llama_cpp_python": version("llama-cpp-python"),
     }
 
 
@@ -121,7 +121,15 @@ def commit() -> str:
         text=True,
         check=False,
     )
-    return found.stdout.strip() if found.returncode == 0 else _version("sensorium")
+    return found.stdout.strip() if found.returncode == 0 else version("sensorium")
+
+
+def version(package: str) -> str:
+    """Of an installed package; "absent" if it is not."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "absent"
 
 
 def _ratio(by_name: Mapping[str, Mapping[str, Any]], slow: str, fast: str) -> float:
@@ -141,10 +149,3 @@ def _hit_rate(samples: Sequence[Sample]) -> float:
 
 def _median(values: Sequence[float]) -> float:
     return round(percentile(values, 0.5), 1)
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "absent"

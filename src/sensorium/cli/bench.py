@@ -17,7 +17,7 @@ from sensorium.errors import WorkerFailed
 if TYPE_CHECKING:
     from sensorium.bench.prefix import Progress
 
-app = App(name="bench", help="Measure prefix reuse against a cold start and llama-server.")
+app = App(name="bench", help="Measure prefix reuse, and what hearing, seeing and speaking cost.")
 
 
 @app.command
@@ -57,6 +57,29 @@ def prefix(
         _show(output, found)
 
 
+@app.command
+def senses(
+    *,
+    bundle: Annotated[str, Parameter(help="A shipped bundle, or a bundle's folder.")] = "nano",
+    json: Json = False,
+) -> None:
+    """What hearing, seeing and speaking cost on one core and one thread, each part alone.
+
+    The ear for 80 ms of sound, the codec until a reply sounds, the eye for a picture, mind and codec for a
+    second of speech, and a voice that is loaded or swapped. The p99 is held against the bar, so let the
+    machine do nothing else. What the bundle lacks is not measured.
+
+    Example: sensorium bench senses
+    """
+    from sensorium.bench import senses as bench
+
+    with run("bench senses", json) as output:
+        with _progress(quiet=json) as progress:
+            found = bench.run(bundle, progress)
+        output.result(found)
+        _show_senses(output, found)
+
+
 def _equality(bundle: str) -> dict[str, Any]:
     """Two engines in a process of its own, so that their memory is nobody else's."""
     command = [sys.executable, "-m", "sensorium.bench.equality", "--bundle", bundle]
@@ -73,7 +96,9 @@ def _progress(*, quiet: bool) -> Iterator[Progress]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+    console = Console(stderr=True)
+    disable = quiet or not console.is_terminal
+    with Progress(*columns, console=console, disable=disable, transient=True) as bar:
         task = bar.add_task("starting")
 
         def progress(done: int, total: int, what: str) -> None:
@@ -109,3 +134,16 @@ def _show(output: Output, found: dict[str, Any]) -> None:
         f"({equality['model']}), largest log-probability difference {found['max_logprob_difference']}, "
         f"adapter A, B, A: {'right' if found['adapter_aba_equal_cold'] else 'WRONG'}"
     )
+
+
+def _show_senses(output: Output, found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from sensorium.bench.figures import table
+
+    shown = Table(title=f"{found['settings']['bundle']}, one thread on one core, each part alone")
+    for column in ("", "median", "p99", "at most", ""):
+        shown.add_column(column, justify="left" if not column else "right")
+    for row in table(found):
+        shown.add_row(*row)
+    output.say(shown)

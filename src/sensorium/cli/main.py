@@ -28,7 +28,7 @@ COMMANDS = (
     ),
     ("stats", "sensorium.cli.stats:stats", "Memory by process and kind, hit rates, parked prefixes."),
     ("doctor", "sensorium.cli.doctor:doctor", "What is installed, what is missing, what to do."),
-    ("bench", "sensorium.cli.bench:app", "Measure prefix reuse against a cold start and llama-server."),
+    ("bench", "sensorium.cli.bench:app", "Measure prefix reuse, and what the senses cost."),
 )
 
 app = App(

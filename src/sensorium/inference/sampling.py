@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from sensorium.errors import BadInput
@@ -20,6 +21,12 @@ class Step(NamedTuple):
 
     name: StepName
     numbers: tuple[float, ...] = ()
+
+
+def just(tokens: Iterable[int]) -> Sampling:
+    """For a reply of these tokens and no others. (A grammar of letters would leave it to the mind to spell a
+    word that it has a token for.)"""
+    return Sampling(grammar="root ::= " + " ".join(f"<[{token}]>" for token in tokens))
 
 
 def chain(sampling: Sampling) -> list[Step]:

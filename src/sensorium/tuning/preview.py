@@ -21,10 +21,11 @@ from sensorium.inference.adapters import Adapters
 from sensorium.inference.jobs import Finished, Request, Spoke
 from sensorium.inference.llama import LlamaBackend, LlamaConfig
 from sensorium.inference.mind import LocalMind
+from sensorium.inference.sampling import just
 from sensorium.inference.scheduler import Limits, Scheduler
 from sensorium.inference.tokenizer import Tokenizer
 from sensorium.prompting.words import spoken
-from sensorium.request import AdapterUse, Sampling
+from sensorium.request import AdapterUse
 from sensorium.speech.codec import FRAME_SAMPLES, CodecModel, Decoder
 from sensorium.tuning.script import Script, reply_prompt, speech_of
 
@@ -72,7 +73,7 @@ def speak(bundle: Bundle, words: Sequence[str], voice: Path | None, clock: Clock
             persona_id=_VOICE,
             prompt=Tokenizer(backend).prompt(reply_prompt(bundle)),
             max_tokens=len(ids) + 1,
-            sampling=Sampling(grammar="root ::= " + " ".join(f"<[{token}]>" for token in ids)),
+            sampling=just(ids),
             adapters=() if voice is None else (AdapterUse(_VOICE, 1.0),),
             speech_tokens=min(_TOKENS_PER_WORD * len(words), bundle.context_tokens - 2 * len(ids) - 16),
         )

@@ -3,13 +3,17 @@ from __future__ import annotations
 import pytest
 
 from sensorium.errors import BadInput
-from sensorium.inference.sampling import Step, chain
+from sensorium.inference.sampling import Step, chain, just
 from sensorium.request import Sampling
 
 
 def test_temperature_zero_is_greedy_whatever_else_is_said() -> None:
     assert chain(Sampling()) == [Step("greedy")]
     assert chain(Sampling(top_k=5, top_p=0.5, min_p=0.1, seed=3)) == [Step("greedy")]
+
+
+def test_a_reply_can_be_bound_to_its_tokens() -> None:
+    assert just([7, 12]) == Sampling(grammar="root ::= <[7]> <[12]>")
 
 
 def test_links_stand_in_llama_cpps_order_and_only_where_they_act() -> None:

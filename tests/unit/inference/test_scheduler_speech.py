@@ -188,7 +188,7 @@ def test_the_last_stage_is_from_the_first_frame_to_the_end() -> None:
     engine.run()
     *_, reply, speech = finished(engine, turn).stages
     assert (reply[0], speech[0]) == ("llm.reply", "llm.speech")
-    # Six letters, two forced tokens and six letters again, two milliseconds each, and a code; then six batches.
+    # Six letters, two forced tokens, six letters again and a code, two milliseconds each; then four batches.
     assert speech[1] - reply[1] == pytest.approx(0.002 * 15)
     assert reply[2] == speech[2] == engine.clock.now_s()
     assert speech[2] - speech[1] == pytest.approx(0.002 * 4)

@@ -50,7 +50,8 @@ def test_just_these_words_are_said_and_their_codes_become_sound(
     assert len(spoken.codes) > 10
     whole = decode_whole(CodecModel.load(speaking_bundle.file("codec")), spoken.codes)
     assert spoken.samples.shape == (640 * len(spoken.codes),)
-    assert np.array_equal(spoken.samples, whole)
+    # Streamed and whole may round one of 65,536 steps apart.
+    assert np.abs(spoken.samples.astype(np.int32) - whole).max() <= 1
 
 
 def test_a_voice_is_heard(speaking_bundle: Bundle, voice: Path) -> None:

@@ -1,0 +1,54 @@
+"""What `sensorium bench senses` shows: a table for people, one object for machines, or why it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.unit.cli.conftest import Sensorium
+
+from sensorium.bench import senses
+from sensorium.bench.figures import Figure, report
+
+FIGURES = [
+    Figure("ear_chunk_ms", "ear, 80 ms of sound (ms)", 3.0, [0.2, 0.3]),
+    Figure("eye_picture_ms", "eye (ms)", 20.0, [2.0, 30.0]),
+    Figure("speech_rtf", "mind and codec", 0.3, why="the mind of bundle nano does not speak"),
+]
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(name: str, progress: Callable[[int, int, str], None]) -> dict[str, Any]:
+        progress(1, 2, "ear")
+        return report(name, FIGURES, {})
+
+    monkeypatch.setattr(senses, "run", run)
+
+
+@pytest.mark.usefixtures("measured")
+def test_people_get_a_table_with_bars(sensorium: Sensorium) -> None:
+    shown = sensorium("bench", "senses")
+
+    assert shown.code == 0
+    lines = {line.split("│")[1].strip(): line for line in shown.out.splitlines() if line.startswith("│")}
+    assert "met" in lines["ear, 80 ms of sound (ms)"]
+    assert "missed" in lines["eye (ms)"]
+    assert "does not speak" in lines["mind and codec"]
+
+
+@pytest.mark.usefixtures("measured")
+def test_with_json_it_is_one_object(sensorium: Sensorium) -> None:
+    value = sensorium("bench", "senses", "--json").value
+
+    assert value["ear_chunk_ms"]["met"] is True and value["eye_picture_ms"]["met"] is False
+    assert value["speech_rtf"]["met"] is None
+    assert {"commit", "machine", "settings"} <= value.keys()
+
+
+def test_a_bundle_that_is_not_there_is_one_line(sensorium: Sensorium) -> None:
+    ended = sensorium("bench", "senses", "--bundle", "nanu")
+
+    assert ended.code != 0 and ended.out == ""
+    assert ended.err.startswith("sensorium: ") and ended.err.count("\n") == 1

@@ -207,11 +207,18 @@ class Stream:
     """A `Source` in a child process behind a short queue."""
 
     def __init__(
-        self, lexicon: Lexicon, seed: int, batch_size: int, *, clean_batches: int, codec_share: float = 0.0
+        self,
+        lexicon: Lexicon,
+        sentence: Sentence,
+        seed: int,
+        batch_size: int,
+        *,
+        clean_batches: int,
+        codec_share: float = 0.0,
     ) -> None:
         context = multiprocessing.get_context("spawn")
         self._queue = context.Queue(maxsize=6)
-        arguments = (self._queue, lexicon, seed, batch_size, clean_batches, codec_share)
+        arguments = (self._queue, lexicon, sentence, seed, batch_size, clean_batches, codec_share)
         self._process: BaseProcess = context.Process(target=_serve, args=arguments, daemon=True)
         self._process.start()
 
@@ -228,13 +235,14 @@ class Stream:
 def _serve(
     queue: multiprocessing.Queue[Batch],
     lexicon: Lexicon,
+    sentence: Sentence,
     seed: int,
     batch: int,
     num_clean: int,
     codec_share: float,
 ) -> None:
     torch.set_num_threads(1)
-    source = Source(lexicon, world_sentence, seed, batch, codec_share)
+    source = Source(lexicon, sentence, seed, batch, codec_share)
     num_made = 0
     while True:
         for made in source.pool(8, clean=num_made < num_clean):

@@ -19,10 +19,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from training.autocast import autocast
-from training.ear.data import CHARACTERS, IGNORE, Batch, Lexicon, Stream, find_phonemes
+from training.ear.data import CHARACTERS, IGNORE, Batch, Lexicon, Stream, find_phonemes, world_sentence
 from training.ear.model import Ear, Heard, zero_state
 from training.ear.voices import ACCENTS
-from training.world import SALAD_WORDS
+from training.mind.mouth import asked_or_answered
+from training.world import REPLY_WORDS, SALAD_WORDS
 
 RUNS = Path(__file__).parents[1] / "runs" / "ear"
 
@@ -41,10 +42,14 @@ class Plan:
     codec_share: float = 0.0
     evaluate_every: int = 500
 
+    @property
+    def judges(self) -> bool:
+        return self.codec_share > 0.0
+
 
 PRESETS = {
     "full": Plan(steps=10_000),
-    # Who judges speech in measurements: never the ear that ships, and used to the codec.
+    # Who judges speech in measurements: never the ear that ships, used to the codec and to what personas say.
     "judge": Plan(steps=3_000, seed=970_000, codec_share=0.2),
     "smoke": Plan(steps=6, batch_size=4, warmup_steps=2, evaluate_every=1000),
 }
@@ -65,7 +70,8 @@ class Run:
 
 def start(plan: Plan) -> Run:
     torch.manual_seed(plan.seed)
-    lexicon = Lexicon(SALAD_WORDS, find_phonemes(SALAD_WORDS, ACCENTS))
+    words = (*SALAD_WORDS, *REPLY_WORDS) if plan.judges else SALAD_WORDS
+    lexicon = Lexicon(words, find_phonemes(words, ACCENTS))
     ear, average = build(lexicon), build(lexicon)
     average.load_state_dict(ear.state_dict())
     return Run(lexicon, ear, average, _optimizer(ear, plan))
@@ -98,7 +104,12 @@ def train(plan: Plan, folder: Path, *, resume: bool, stop_at: int | None = None)
     run = load(folder / "last.pt", plan) if resume else start(plan)
     clean = max(0, round(plan.clean_share * plan.steps) - run.step)
     stream = Stream(
-        run.lexicon, plan.seed + run.step, plan.batch_size, clean_batches=clean, codec_share=plan.codec_share
+        run.lexicon,
+        asked_or_answered if plan.judges else world_sentence,
+        plan.seed + run.step,
+        plan.batch_size,
+        clean_batches=clean,
+        codec_share=plan.codec_share,
     )
     log = (folder / "log.jsonl").open("a", encoding="utf-8")
     print(

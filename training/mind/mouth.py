@@ -13,7 +13,7 @@ from functools import cache
 from sensorium.bundles.catalogue import find
 from sensorium.tuning import codec_encoder
 from sensorium.tuning.codec_encoder import Encoder
-from training.ear.data import salad
+from training.ear.data import salad, world_sentence
 from training.ear.voices import BASE, HELD_OUT
 from training.espeak import Style, engine
 from training.mind.play import SILENCE, draw_play
@@ -76,6 +76,16 @@ def draw_words(rng: random.Random, split: Split = "train", *, odd_share: float =
             words = [*salad(rng, SALAD_WORDS), "."]
     if rng.random() < odd_share:
         words[rng.randrange(max(1, len(words) - 1))] = odd_word(rng)
+    return words
+
+
+def asked_or_answered(rng: random.Random) -> list[str]:
+    """What a judge of speech must know: half of it what people say, half what personas may have to say."""
+    if rng.random() < 0.5:
+        return world_sentence(rng)
+    words: list[str] = []
+    while not words:
+        words = [word for word in draw_words(rng, odd_share=0.0) if word != "."]
     return words
 
 

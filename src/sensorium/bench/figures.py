@@ -1,4 +1,4 @@
-"""What `bench senses` found, as one object for machines and rows for people. Pure."""
+"""What `bench parts` found, as one object for machines and rows for people. Pure."""
 
 from __future__ import annotations
 

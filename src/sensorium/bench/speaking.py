@@ -1,4 +1,4 @@
-"""The mind's part of `bench senses`: its speech through scheduler and codec, and its voices.
+"""The mind's part of `bench parts`: its speech through scheduler and codec, and its voices.
 
 Six personas in one room, as in `bench/equality.py`; what they say is given, so that it does not matter how
 clever the mind is. A mind that only writes is not measured.

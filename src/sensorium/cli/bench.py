@@ -58,7 +58,7 @@ def prefix(
 
 
 @app.command
-def senses(
+def parts(
     *,
     bundle: Annotated[str, Parameter(help="A shipped bundle, or a bundle's folder.")] = "nano",
     json: Json = False,
@@ -69,15 +69,15 @@ def senses(
     second of speech, and a voice that is loaded or swapped. The p99 is held against the bar, so let the
     machine do nothing else. What the bundle lacks is not measured.
 
-    Example: sensorium bench senses
+    Example: sensorium bench parts
     """
-    from sensorium.bench import senses as bench
+    from sensorium.bench import parts as bench
 
-    with run("bench senses", json) as output:
+    with run("bench parts", json) as output:
         with _progress(quiet=json) as progress:
             found = bench.run(bundle, progress)
         output.result(found)
-        _show_senses(output, found)
+        _show_parts(output, found)
 
 
 def _equality(bundle: str) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def _show(output: Output, found: dict[str, Any]) -> None:
     )
 
 
-def _show_senses(output: Output, found: dict[str, Any]) -> None:
+def _show_parts(output: Output, found: dict[str, Any]) -> None:
     from rich.table import Table
 
     from sensorium.bench.figures import table

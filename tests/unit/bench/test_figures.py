@@ -1,4 +1,4 @@
-"""From measured values to the object that `bench senses --json` prints, and to rows for people."""
+"""From measured values to the object that `bench parts --json` prints, and to rows for people."""
 
 from __future__ import annotations
 

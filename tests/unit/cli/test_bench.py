@@ -1,4 +1,4 @@
-"""What `sensorium bench senses` shows: a table for people, one object for machines, or why it cannot."""
+"""What `sensorium bench parts` shows: a table for people, one object for machines, or why it cannot."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.unit.cli.conftest import Sensorium
 
-from sensorium.bench import senses
+from sensorium.bench import parts
 from sensorium.bench.figures import Figure, report
 
 FIGURES = [
@@ -24,12 +24,12 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
         progress(1, 2, "ear")
         return report(name, FIGURES, {})
 
-    monkeypatch.setattr(senses, "run", run)
+    monkeypatch.setattr(parts, "run", run)
 
 
 @pytest.mark.usefixtures("measured")
 def test_people_get_a_table_with_bars(sensorium: Sensorium) -> None:
-    shown = sensorium("bench", "senses")
+    shown = sensorium("bench", "parts")
 
     assert shown.code == 0
     lines = {line.split("│")[1].strip(): line for line in shown.out.splitlines() if line.startswith("│")}
@@ -40,7 +40,7 @@ def test_people_get_a_table_with_bars(sensorium: Sensorium) -> None:
 
 @pytest.mark.usefixtures("measured")
 def test_with_json_it_is_one_object(sensorium: Sensorium) -> None:
-    value = sensorium("bench", "senses", "--json").value
+    value = sensorium("bench", "parts", "--json").value
 
     assert value["ear_chunk_ms"]["met"] is True and value["eye_picture_ms"]["met"] is False
     assert value["speech_rtf"]["met"] is None
@@ -48,7 +48,7 @@ def test_with_json_it_is_one_object(sensorium: Sensorium) -> None:
 
 
 def test_a_bundle_that_is_not_there_is_one_line(sensorium: Sensorium) -> None:
-    ended = sensorium("bench", "senses", "--bundle", "nanu")
+    ended = sensorium("bench", "parts", "--bundle", "nanu")
 
     assert ended.code != 0 and ended.out == ""
     assert ended.err.startswith("sensorium: ") and ended.err.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Every part of `bench senses` measured once or twice, with a small mind of random weights that can speak."""
+"""Every part of `bench parts` measured once or twice, with a small mind of random weights that can speak."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sensorium.bench import random_gguf, senses, speaking
+from sensorium.bench import parts, random_gguf, speaking
 from sensorium.bundles import catalogue
 from sensorium.bundles.catalogue import Bundle
 
@@ -41,15 +41,15 @@ def speaking_bundle(tmp_path_factory: pytest.TempPathFactory, nano: Bundle) -> B
 
 
 def test_the_ear_is_measured_on_the_recorded_questions(nano: Bundle) -> None:
-    figure = senses.ear(nano, rounds=1)
+    figure = parts.ear(nano, rounds=1)
 
-    num_chunks = sum(-(-len(sound) // 1280) for sound in senses.questions())
+    num_chunks = sum(-(-len(sound) // 1280) for sound in parts.questions())
     assert len(figure.values) == num_chunks > 100
     assert all(value > 0 for value in figure.values)
 
 
 def test_codec_and_eye_are_measured(nano: Bundle) -> None:
-    for figure in (senses.codec(nano, mouths=2), senses.eye(nano, looks=2)):
+    for figure in (parts.codec(nano, mouths=2), parts.eye(nano, looks=2)):
         assert len(figure.values) == 2 and all(value > 0 for value in figure.values)
 
 
@@ -58,8 +58,8 @@ def test_a_bundle_without_a_part_says_so(nano: Bundle) -> None:
         name="bare", version="", licence="", source="", context_tokens=1, prompt={}, files={}
     )  # fmt: skip
 
-    assert senses.ear(bare).why == "bundle bare has no ear and no senses"
-    assert not senses.codec(bare).values and not senses.eye(bare).values
+    assert parts.ear(bare).why == "bundle bare has no ear and no senses"
+    assert not parts.codec(bare).values and not parts.eye(bare).values
 
 
 def test_a_mind_that_only_writes_is_not_measured(tmp_path: Path) -> None:
@@ -104,6 +104,6 @@ def test_voices_act_on_the_speech_that_is_swapped(speaking_bundle: Bundle, tmp_p
 
 def test_one_core_is_used_and_all_are_given_back() -> None:
     allowed = os.sched_getaffinity(0)
-    with senses.one_core():
+    with parts.one_core():
         assert len(os.sched_getaffinity(0)) == 1
     assert os.sched_getaffinity(0) == allowed

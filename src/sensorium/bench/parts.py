@@ -1,4 +1,4 @@
-"""`bench senses`: what hearing, seeing and speaking cost on one core, each part alone and on one thread.
+"""`bench parts`: what hearing, seeing and speaking cost on one core, each part alone and on one thread.
 
 In this process, through the code that the workers run, without sockets. What a bundle lacks is not measured
 and says so.

@@ -25,7 +25,7 @@ from training.mind.render import MAX_TARGETS, SHOWN, Page, render_varied
 from training.mind.scene import UNCLEAR
 from training.mind.speech import interleave
 from training.mind.strings import draw_strings
-from training.mind.vocabulary import END, PAD, SELF, encode
+from training.mind.vocabulary import BEGIN, END, PAD, SELF, encode
 
 
 class Batch(NamedTuple):
@@ -115,7 +115,8 @@ def draw_speech(rng: random.Random) -> Page:
     """Something said, and then spoken, with nothing before it."""
     words = mouth.draw_words(rng)
     page = Page()
-    page.add([SELF, *encode(" ".join(words)), END])
+    # As the house does: a mind that never met speech behind the beginning loses its place there (LOG.md).
+    page.add([BEGIN, SELF, *encode(" ".join(words)), END])
     _speak(rng, page, words)
     return page
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sensorium.speech.codec import LEVELS
 from training.autocast import autocast
 from training.mind.batches import Batch, as_batch
 from training.mind.exam import Mark
@@ -22,7 +23,7 @@ from training.mind.model import Given, Mind, Senses, Sought
 from training.mind.pictures import PictureBank
 from training.mind.play import Play
 from training.mind.render import CODE, Page, render
-from training.mind.vocabulary import CODES_PER_GROUP, FIRST_CODE, SELF
+from training.mind.vocabulary import CODES_PER_GROUP, FIRST_CODE, NUM_GROUPS, SELF
 from training.world import Split
 
 # By weight class: not learnt, own answers, what people say, the answer to the newest message (it alone can
@@ -30,9 +31,10 @@ from training.world import Split
 CLASS_WEIGHTS = (0.0, 1.0, 0.05, 2.0, 0.5, 1.0)
 # The batch of speech beside that of plays, of whose loss little is left.
 SPEECH_WEIGHT = 0.5
-# So many of the codes that the mind reads are others than it should have said: so it learns to go on from
-# its own mistakes.
-WRONG_CODES = 0.06
+# Of the codes that the mind reads up to so many are others than it should have said, a share for each page:
+# near ones, or now and then any; and of the rest up to so many its own. So it learns to go on from its own
+# mistakes: it has no others to go on from when it speaks.
+MOST_WRONG, ANY_CODE, MOST_OWN = 0.4, 0.15, 0.9
 # The first word of an answer decides what it will be about, and is learnt last.
 FIRST_WORD_EXTRA = 3.0
 # Showing attention where an answer stands saves it the search: see LOG.md.
@@ -139,11 +141,31 @@ def to_device(batch: Batch, device: torch.device, banks: Banks | None = None, se
 
 
 def _with_wrong_codes(ids: NDArray[np.int16], rng: np.random.Generator) -> NDArray[np.int16]:
-    wrong = (ids >= FIRST_CODE) & (rng.random(ids.shape) < WRONG_CODES)
-    groups = (ids[wrong] - FIRST_CODE) // CODES_PER_GROUP
+    share = MOST_WRONG * rng.random((len(ids), 1))
+    wrong = (ids >= FIRST_CODE) & (rng.random(ids.shape) < share)
+    groups, codes = np.divmod(ids[wrong] - FIRST_CODE, CODES_PER_GROUP)
+    levels = np.stack(np.unravel_index(codes, LEVELS), -1) + rng.integers(-1, 2, (len(codes), len(LEVELS)))
+    near = np.ravel_multi_index(tuple(levels.T), LEVELS, mode="clip")
+    codes = np.where(rng.random(len(codes)) < ANY_CODE, rng.integers(0, CODES_PER_GROUP, len(codes)), near)
     read = ids.copy()
-    read[wrong] = FIRST_CODE + groups * CODES_PER_GROUP + rng.integers(0, CODES_PER_GROUP, len(groups))
+    read[wrong] = FIRST_CODE + groups * CODES_PER_GROUP + codes
     return read
+
+
+@torch.no_grad()
+def with_own_codes(model: Mind, senses: Senses, batch: Tensors, seed: int) -> Tensors:
+    """The same batch, in which the mind reads for some codes what it would have said in their place."""
+    states = model.states(batch.read[:, :-1], batch.sensed and batch.sensed.given(model, senses))
+    is_code = batch.ids[:, 1:] >= FIRST_CODE
+    groups = (batch.ids[:, 1:][is_code] - FIRST_CODE) // CODES_PER_GROUP
+    logits = model.logits(states[is_code])[:, FIRST_CODE:].view(-1, NUM_GROUPS, CODES_PER_GROUP)
+    own = logits[torch.arange(len(groups), device=groups.device), groups].argmax(-1)
+    rng = np.random.default_rng([seed, 1])
+    taken = rng.random(is_code.shape) < MOST_OWN * rng.random((len(is_code), 1))
+    taken = torch.from_numpy(taken).to(is_code.device)
+    read = batch.read.clone()
+    read[:, 1:][is_code & taken] = (FIRST_CODE + groups * CODES_PER_GROUP + own)[taken[is_code]]
+    return batch._replace(read=read)
 
 
 def _heard(batch: Batch, bank: Bank, rng: np.random.Generator) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

@@ -22,13 +22,15 @@ from training.autocast import autocast
 from training.mind import codes, heard, pictures
 from training.mind.batches import Diet, Step, steps
 from training.mind.exam import PRACTICE_SEED, SEEN_SKILLS, as_text, draw_exam, table
-from training.mind.losses import SPEECH_WEIGHT, Banks, Losses, examine, losses_of, to_device
+from training.mind.losses import SPEECH_WEIGHT, Banks, Losses, examine, losses_of, to_device, with_own_codes
 from training.mind.mind_file import load_senses, read_gguf
 from training.mind.model import Mind, Senses, Shape
 from training.mind.vocabulary import SIZE
 from training.muon import Muon
 
 RUNS = Path(__file__).parents[1] / "runs"
+# Of the run; before, what the mind itself would say is noise.
+OWN_CODES_FROM = 0.4
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,10 @@ class Run:
         found = []
         for i, batch in enumerate(step):
             with autocast(self.device), parametrize.cached():
-                put = to_device(batch, self.device, self.banks, seed=2 * self.step + i)
+                seed = 2 * self.step + i
+                put = to_device(batch, self.device, self.banks, seed)
+                if i and self.step >= OWN_CODES_FROM * self.preset.num_steps:
+                    put = with_own_codes(self.model, self.senses, put, seed)
                 losses = losses_of(self.model, self.senses, put)
             (losses.total * (SPEECH_WEIGHT if i else 1.0)).backward()  # type: ignore[no-untyped-call]
             found.append(losses)

@@ -43,7 +43,7 @@ def test_ids_are_those_of_training(script: Script) -> None:
 
 
 def test_the_scheduler_puts_the_same_words_in_the_same_places(script: Script) -> None:
-    # given a mind that draws the codes of a sentence, and at the end of each word anything else
+    # given a mind that is sure of the codes of a sentence, and at the end of each word anything else
     codes = frames(2, 3, 5, 1, 0)
     ids = script.sentence(WORDS, codes).ids.tolist()
     drawn = [*_drawn(script, codes), script.speech.close]
@@ -51,8 +51,10 @@ def test_the_scheduler_puts_the_same_words_in_the_same_places(script: Script) ->
     speaking = Speaking(script.speech, script.words(WORDS), vocabulary.END)
     put = []
     while not speaking.over:
-        if speaking.must_draw:
-            speaking.drawn(drawn.pop(0), special=True)
+        if speaking.must_read:
+            logits = np.zeros(vocabulary.SIZE, np.float32)
+            logits[drawn.pop(0)] = 30.0
+            speaking.read(logits)
         else:
             put.append(speaking.next_token())
     # then the sequence is the one that was learnt from

@@ -106,7 +106,7 @@ def speak(words: Sequence[str], style: Style) -> list[SpokenWord]:
     """The words and their codes, none lost. Raises BadInput for an unknown voice."""
     speech = engine().speak(" ".join(words), style)
     codes = codec_encoder.encode(_encoder(), speech.samples)
-    return split_by_word(words, speech.words, codes)
+    return split_by_word(words, speech.words, speech.phonemes, codes)
 
 
 @cache

@@ -1,11 +1,12 @@
-"""A reply that is spoken: words and codes interleaved, the text one word ahead of its sound.
+"""A reply that is spoken: words, their sounds and codes interleaved, the text one word ahead of its sound.
 
-    <|speak|> w1 w2 [codes of w1] w3 [codes of w2] ... wN [codes of wN-1] <|end|> [codes of wN] <|done|>
+    <|speak|> w1 w2 [sounds of w1] w3 [sounds of w2] ... wN [sounds of wN-1] <|end|> [sounds of wN] <|done|>
 
-`<|end|>` closes the text, as it does where nothing is spoken; `<|done|>` closes the sound. The first sound
-needs two words, and what was heard up to any moment is known in words. Codes come as the codec makes them,
-two a frame of 40 ms.
-Source: NANO.md section 4 (interleaved 16 % word error, text first 41 %, at equal training).
+A sound is a phoneme and the codes that begin within it, as the codec makes them, two a frame of 40 ms; of a
+phoneme that is over sooner there are none. `<|end|>` closes the text, as it does where nothing is spoken;
+`<|done|>` closes the sound. So the mind says which phoneme comes, then how it sounds in this voice, and what
+it learns of one word holds for all. What was heard up to any moment is known in words.
+Source: NANO.md section 4 for words (interleaved 16 % word error, text first 41 %, at equal training).
 """
 
 from __future__ import annotations
@@ -17,43 +18,104 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensorium.speech.codec import FRAME_SAMPLES
-from training.espeak import WordMark
-from training.mind.vocabulary import CODES_PER_GROUP, END, FIRST_CODE, NUM_GROUPS, SPECIAL_ID, encode
+from training.espeak import PhonemeMark, WordMark
+from training.mind.vocabulary import (
+    CODES_PER_GROUP,
+    END,
+    FIRST_CODE,
+    FIRST_PHONEME,
+    NUM_GROUPS,
+    PHONEME_ID,
+    SPECIAL_ID,
+    encode,
+)
 
 SPEAK, DONE = SPECIAL_ID["<|speak|>"], SPECIAL_ID["<|done|>"]
 
+Codes = NDArray[np.int64]
+
+
+class Sound(NamedTuple):
+    """A phoneme's id and its codes, int64 (frames, 2)."""
+
+    phoneme: int
+    codes: Codes
+
 
 class SpokenWord(NamedTuple):
-    """A word and its codes, int64 (frames, 2). A word that espeak runs into the one before may have none."""
+    """A word and its sounds. A word that espeak runs into the one before has none."""
 
     text: str
-    codes: NDArray[np.int64]
+    sounds: tuple[Sound, ...]
+
+    @property
+    def codes(self) -> Codes:
+        return np.concatenate([np.zeros((0, NUM_GROUPS), np.int64), *(sound.codes for sound in self.sounds)])
+
+
+class _Span(NamedTuple):
+    """From a sample on, frames [first, end)."""
+
+    sample: int
+    first: int
+    end: int
 
 
 def split_by_word(
-    words: Sequence[str], marks: Sequence[WordMark], codes: NDArray[np.int64]
+    words: Sequence[str], marks: Sequence[WordMark], phonemes: Sequence[PhonemeMark], codes: Codes
 ) -> list[SpokenWord]:
-    """`codes` (frames, 2) of "`words`, joined by spaces", dealt to the words whose sound they are.
+    """`codes` (frames, 2) of "`words`, joined by spaces", dealt to the words and phonemes whose sound they are.
 
-    A word without a mark has no codes: the word before it has them. What comes before the first mark belongs
+    A word without a mark has none: the word before it has its sounds. What comes before the first mark belongs
     to the first word, and what follows the last to the last that has a mark.
     """
-    starts = {mark.character: round(mark.sample / FRAME_SAMPLES) for mark in marks}
-    firsts: list[int | None] = []
+    samples = {mark.character: mark.sample for mark in marks}
+    starts: list[int | None] = []
     at = 0
     for word in words:
-        firsts.append(starts.get(at))
+        starts.append(samples.get(at))
         at += len(word) + 1
-    spoken: list[SpokenWord] = []
+    starts[:1] = [0]
+    spans: list[_Span | None] = []
     end = len(codes)
-    for word, first in zip(reversed(words), reversed(firsts), strict=True):
-        begin = end if first is None else min(first, end)
-        spoken.append(SpokenWord(word, codes[begin:end]))
-        end = begin
-    spoken.reverse()
-    if spoken:
-        spoken[0] = SpokenWord(spoken[0].text, codes[: end + len(spoken[0].codes)])
+    for start in reversed(starts):
+        first = end if start is None else min(_frame(start), end)
+        spans.append(None if start is None else _Span(start, first, end))
+        end = first
+    spans.reverse()
+    names = _bare(phonemes)
+    spoken = []
+    for i, (word, span) in enumerate(zip(words, spans, strict=True)):
+        later = next((s.sample for s in spans[i + 1 :] if s is not None), 1 << 60)
+        mine = [mark for mark in names if span is not None and span.sample <= mark.sample < later]
+        spoken.append(SpokenWord(word, _sounds(mine, span, codes) if span is not None else ()))
     return spoken
+
+
+def _frame(sample: int) -> int:
+    return round(sample / FRAME_SAMPLES)
+
+
+def _bare(marks: Sequence[PhonemeMark]) -> list[PhonemeMark]:
+    """Without stress and what has no id; one pause in place of several."""
+    found: list[PhonemeMark] = []
+    for sample, name in marks:
+        name = "_" if name.startswith("_") or not name else name.lstrip("',%=|") or "_"
+        if name in PHONEME_ID and not (name == "_" and found and found[-1].name == "_"):
+            found.append(PhonemeMark(sample, name))
+    return found
+
+
+def _sounds(marks: Sequence[PhonemeMark], span: _Span, codes: Codes) -> tuple[Sound, ...]:
+    """What comes before the first mark is its sound, too; without any it is a pause."""
+    marks = marks or [PhonemeMark(span.sample, "_")]
+    firsts = [min(max(_frame(mark.sample), span.first), span.end) for mark in marks]
+    firsts[0] = span.first
+    ends = [*firsts[1:], span.end]
+    return tuple(
+        Sound(PHONEME_ID[mark.name], codes[first:end])
+        for mark, first, end in zip(marks, firsts, ends, strict=True)
+    )
 
 
 def interleave(spoken: Sequence[SpokenWord], voice: int | None = None) -> list[int]:
@@ -62,7 +124,8 @@ def interleave(spoken: Sequence[SpokenWord], voice: int | None = None) -> list[i
     ids = [SPEAK, *([] if voice is None else [voice]), *texts[0]]
     for text, word in zip(texts[1:], spoken, strict=True):
         ids += text
-        ids += code_ids(word.codes)
+        for sound in word.sounds:
+            ids += [sound.phoneme, *code_ids(sound.codes)]
     return [*ids, DONE]
 
 
@@ -79,7 +142,7 @@ def code_ids(codes: NDArray[np.int64]) -> list[int]:
 def heard(ids: Sequence[int]) -> tuple[list[int], NDArray[np.int64]]:
     """The inverse of `interleave` (in the base voice): the text's ids without END, and all codes (frames, 2);
     a last frame of which only one code is there is left out."""
-    text = [i for i in ids if i < FIRST_CODE and i not in (SPEAK, END, DONE)]
+    text = [i for i in ids if i < FIRST_PHONEME and i not in (SPEAK, END, DONE)]
     flat = [(i - FIRST_CODE) % CODES_PER_GROUP for i in ids if i >= FIRST_CODE]
     frames = np.array(flat[: len(flat) // NUM_GROUPS * NUM_GROUPS], np.int64).reshape(-1, NUM_GROUPS)
     return text, frames

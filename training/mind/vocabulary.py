@@ -1,4 +1,4 @@
-"""nano's tokens: 64 specials, 256 bytes, every word of the world with its leading space, speech codes.
+"""nano's tokens: 64 specials, 256 bytes, every word of the world with its leading space, sounds, codes.
 
 Between words and codes there is room for words to come, so that no id ever moves. Knows nothing of scenes or
 models.
@@ -24,6 +24,15 @@ FIRST_BYTE = NUM_SPECIALS
 FIRST_WORD = FIRST_BYTE + 256
 WORDS = (*VOCABULARY, *REPLY_WORDS)
 END_OF_WORDS = FIRST_WORD + len(WORDS)
+# What is spoken is spelled in sounds, too: espeak-ng's names for those of English, without stress.
+PHONEMES = (
+    "_", "0", "3", "3:", ";", "@", "@-", "@L", "A:", "A@", "D", "E", "I", "I#", "I2", "IR", "N", "O2", "O:", "O@",
+    "OI", "S", "T", "U", "U@", "V", "VR", "Z", "a", "a#", "aI", "aI2", "aI@", "aU", "aa", "b", "d", "dZ", "e@",
+    "eI", "f", "g", "h", "i", "i:", "i@", "i@3", "j", "k", "l", "m", "n", "o@", "oU", "p", "r", "r-", "s", "t",
+    "t#", "t2", "tS", "t[", "u:", "v", "w", "w#", "z",
+)  # fmt: skip
+FIRST_PHONEME, MAX_PHONEMES = 1440, 96
+PHONEME_ID = {name: FIRST_PHONEME + i for i, name in enumerate(PHONEMES)}
 # Two codes make a frame of 40 ms of speech, one of each group.
 FIRST_CODE, NUM_GROUPS, CODES_PER_GROUP = 1536, 2, 1_000
 SIZE = FIRST_CODE + NUM_GROUPS * CODES_PER_GROUP
@@ -47,9 +56,10 @@ _SPACE = BYTE_CHARS[ord(" ")]
 def token_texts() -> tuple[str, ...]:
     """All tokens as a GGUF writes them, by id."""
     words = (_SPACE + word for word in WORDS)
-    free = (f"<|word_{i}|>" for i in range(END_OF_WORDS, FIRST_CODE))
+    free = (f"<|word_{i}|>" for i in range(END_OF_WORDS, FIRST_PHONEME))
+    phonemes = (f"<|phoneme_{i}|>" for i in range(MAX_PHONEMES))
     codes = (f"<|code_{i}|>" for i in range(NUM_GROUPS * CODES_PER_GROUP))
-    return (*SPECIALS, *BYTE_CHARS, *words, *free, *codes)
+    return (*SPECIALS, *BYTE_CHARS, *words, *free, *phonemes, *codes)
 
 
 def is_control(i: int) -> bool:

@@ -96,7 +96,8 @@ class SpeechFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How a mind writes speech: special tokens by their exact text, and how codes are numbered.
 
     Behind `open` come frames of `groups` codes, and `close` ends them. The ids of the codes follow one
-    another from `first_code` on: that of a code is first + group * codes_per_group + code.
+    another from `first_code` on: that of a code is first + group * codes_per_group + code. A mind that spells
+    what it says in phonemes has so many special tokens from `first_phoneme` on.
     """
 
     open: Annotated[str, msgspec.Meta(min_length=1)]
@@ -104,6 +105,8 @@ class SpeechFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     first_code: Annotated[str, msgspec.Meta(min_length=1)]
     groups: Annotated[int, msgspec.Meta(ge=1, le=16)]
     codes_per_group: Annotated[int, msgspec.Meta(ge=1, le=32767)]
+    first_phoneme: str = ""
+    phonemes: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
 
 
 class AdapterUse(msgspec.Struct, frozen=True, array_like=True):

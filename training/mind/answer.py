@@ -28,11 +28,11 @@ from sensorium.prompting.view import Rows
 from sensorium.request import AdapterUse, Block, Part, Prompt, Scope, SpeechFormat, Tier
 from training.mind.play import Play
 from training.mind.view import as_view, prompt_format
-from training.mind.vocabulary import CODES_PER_GROUP, NUM_GROUPS, encode
+from training.mind.vocabulary import CODES_PER_GROUP, MAX_PHONEMES, NUM_GROUPS, encode
 
 MAX_REPLY_TOKENS = 40
 # More frames than any of nano's words lasts, and the words themselves.
-SPEECH_TOKENS_PER_WORD = 70
+SPEECH_TOKENS_PER_WORD = 90
 # Of a reply that is not known before: as the front allows (front/reply.py).
 _SPEECH_TOKENS_PER_TOKEN = 16
 SPEECH = SpeechFormat(
@@ -41,6 +41,8 @@ SPEECH = SpeechFormat(
     first_code="<|code_0|>",
     groups=NUM_GROUPS,
     codes_per_group=CODES_PER_GROUP,
+    first_phoneme="<|phoneme_0|>",
+    phonemes=MAX_PHONEMES,
 )
 
 Embeddings = NDArray[np.float32]  # (n, width of the mind)

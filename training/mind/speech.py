@@ -64,10 +64,10 @@ class _Span(NamedTuple):
 def split_by_word(
     words: Sequence[str], marks: Sequence[WordMark], phonemes: Sequence[PhonemeMark], codes: Codes
 ) -> list[SpokenWord]:
-    """`codes` (frames, 2) of "`words`, joined by spaces", dealt to the words and phonemes whose sound they are.
+    """`codes` (frames, 2) of "`words`, joined by spaces", dealt to the words and phonemes that they sound.
 
-    A word without a mark has none: the word before it has its sounds. What comes before the first mark belongs
-    to the first word, and what follows the last to the last that has a mark.
+    A word without a mark has none: the word before it has its sounds. What comes before the first mark
+    belongs to the first word, and what follows the last to the last that has a mark.
     """
     samples = {mark.character: mark.sample for mark in marks}
     starts: list[int | None] = []

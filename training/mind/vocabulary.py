@@ -26,10 +26,10 @@ WORDS = (*VOCABULARY, *REPLY_WORDS)
 END_OF_WORDS = FIRST_WORD + len(WORDS)
 # What is spoken is spelled in sounds, too: espeak-ng's names for those of English, without stress.
 PHONEMES = (
-    "_", "0", "3", "3:", ";", "@", "@-", "@L", "A:", "A@", "D", "E", "I", "I#", "I2", "IR", "N", "O2", "O:", "O@",
-    "OI", "S", "T", "U", "U@", "V", "VR", "Z", "a", "a#", "aI", "aI2", "aI@", "aU", "aa", "b", "d", "dZ", "e@",
-    "eI", "f", "g", "h", "i", "i:", "i@", "i@3", "j", "k", "l", "m", "n", "o@", "oU", "p", "r", "r-", "s", "t",
-    "t#", "t2", "tS", "t[", "u:", "v", "w", "w#", "z",
+    "_", "0", "3", "3:", ";", "@", "@-", "@L", "A:", "A@", "D", "E", "I", "I#", "I2", "IR", "N", "O2", "O:",
+    "O@", "OI", "S", "T", "U", "U@", "V", "VR", "Z", "a", "a#", "aI", "aI2", "aI@", "aU", "aa", "b", "d",
+    "dZ", "e@", "eI", "f", "g", "h", "i", "i:", "i@", "i@3", "j", "k", "l", "m", "n", "o@", "oU", "p", "r",
+    "r-", "s", "t", "t#", "t2", "tS", "t[", "u:", "v", "w", "w#", "z",
 )  # fmt: skip
 FIRST_PHONEME, MAX_PHONEMES = 1440, 96
 PHONEME_ID = {name: FIRST_PHONEME + i for i, name in enumerate(PHONEMES)}

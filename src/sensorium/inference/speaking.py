@@ -2,6 +2,9 @@
 
     w1 ... wN <|end|>  <|speak|> w1 w2 [codes of w1] w3 [codes of w2] ... <|end|> [codes of wN] <|done|>
 
+Among the codes of a word the mind may write which phoneme comes, where its format has phonemes: these stand
+for themselves and do not sound.
+
 The text stands first, so its words are the same whatever voice speaks them. Behind `open` they are put there
 again and not drawn, one word ahead of their sound: the mind only says when it wants the next one, so it
 cannot lose its place (docs/decisions/0006). Nothing is drawn by chance: of sound the likeliest is the best
@@ -23,13 +26,24 @@ from sensorium.request import SpeechFormat
 
 
 class SpeechTokens(NamedTuple):
-    """A `SpeechFormat` in ids. That of a code is first_code + group * codes_per_group + code."""
+    """A `SpeechFormat` in ids. That of a code is first_code + group * codes_per_group + code; phonemes are
+    `phonemes` ids from `first_phoneme` on, none where there are none."""
 
     open: int
     close: int
     first_code: int
     groups: int
     codes_per_group: int
+    first_phoneme: int = 0
+    phonemes: int = 0
+
+    @property
+    def end_of_codes(self) -> int:
+        return self.first_code + self.groups * self.codes_per_group
+
+    @property
+    def end_of_phonemes(self) -> int:
+        return self.first_phoneme + self.phonemes
 
 
 class Frame(NamedTuple):
@@ -49,9 +63,16 @@ def find_tokens(speech: SpeechFormat, backend: Backend) -> SpeechTokens:
             f"the model has no {speech.groups} x {speech.codes_per_group} special tokens "
             f"from {speech.first_code} on"
         )
-    if opening == closing or first <= opening < end or first <= closing < end:
-        raise BundleError(f"{speech.open}, {speech.close} and the codes of speech are not distinct")
-    return SpeechTokens(opening, closing, first, speech.groups, speech.codes_per_group)
+    found = SpeechTokens(opening, closing, first, speech.groups, speech.codes_per_group)
+    if speech.phonemes:
+        found = found._replace(first_phoneme=backend.special(speech.first_phoneme), phonemes=speech.phonemes)
+    phonemes = range(found.first_phoneme, found.end_of_phonemes)
+    if phonemes.stop > backend.info.vocab_size or not all(backend.piece(i)[1] for i in phonemes):
+        raise BundleError(f"the model has no {len(phonemes)} special tokens from {speech.first_phoneme} on")
+    taken = [opening, closing, *range(first, end), *phonemes]
+    if len({*taken}) < len(taken):
+        raise BundleError(f"{speech.open}, {speech.close}, phonemes and codes of speech are not distinct")
+    return found
 
 
 def split_words(pieces: Iterable[tuple[int, bytes]]) -> list[list[int]]:
@@ -95,10 +116,10 @@ class Speaking:
 
     def read(self, logits: NDArray[np.float32]) -> Frame | None:
         """The frame that becomes whole. `logits` (vocab_size,) say what stands next: the likeliest code of
-        the group that is due, or, when the word that sounds is more likely over than not, the next word;
-        behind the last one `end`, and in place of that the end of it all.
+        the group that is due, or, when what sounds is more likely over than not, the next phoneme or the next
+        word; behind the last word `end`, and in place of that the end of it all.
 
-        Whether a word is over is asked before every frame and the answers are taken together: its length is
+        Whether a sound is over is asked before every frame and the answers are taken together: its length is
         the median of those that the model deems possible. (The likeliest token would be the next word long
         before that, because its probability is one and that of sound is spread over many codes.)
         """
@@ -106,11 +127,16 @@ class Speaking:
         first = tokens.first_code + group * tokens.codes_per_group
         codes = logits[first : first + tokens.codes_per_group]
         if group == 0:
-            self._goes_on *= self._share_of(codes, logits)
+            sound, phoneme, text = self._shares(codes, logits)
+            self._goes_on *= sound
             if self._goes_on < 0.5:
                 self._goes_on = 1.0
-                self.over = self._end_stands
-                self._put_text()
+                if phoneme > text:
+                    first = tokens.first_phoneme
+                    self._next.append(first + int(logits[first : tokens.end_of_phonemes].argmax()))
+                else:
+                    self.over = self._end_stands
+                    self._put_text()
                 return None
         code = int(codes.argmax())
         self._next.append(first + code)
@@ -121,17 +147,19 @@ class Speaking:
         self._frame.clear()
         return frame
 
-    def _share_of(self, codes: NDArray[np.float32], logits: NDArray[np.float32]) -> float:
-        """Probability that sound comes, among that and what ends it: `close`, or before `end` any text."""
+    def _shares(self, codes: NDArray[np.float32], logits: NDArray[np.float32]) -> tuple[float, float, float]:
+        """Probabilities that sound comes, a phoneme, or what ends a word: `close`, before `end` any text."""
         tokens = self._tokens
-        if self._end_stands:
-            others = logits[tokens.close : tokens.close + 1]
-        else:
-            behind = tokens.first_code + tokens.groups * tokens.codes_per_group
-            others = np.concatenate((logits[: tokens.first_code], logits[behind:]))
-        highest = max(codes.max(), others.max())
-        sound, other = (float(np.exp(x - highest).sum()) for x in (codes, others))
-        return sound / (sound + other)
+        phonemes = logits[tokens.first_phoneme : tokens.end_of_phonemes]
+        texts = logits[tokens.close : tokens.close + 1]
+        if not self._end_stands:
+            texts = logits.copy()
+            texts[tokens.first_code : tokens.end_of_codes] = -np.inf
+            texts[tokens.first_phoneme : tokens.end_of_phonemes] = -np.inf
+        highest = max(codes.max(), texts.max(), phonemes.max(initial=-np.inf))
+        sums = [float(np.exp(x - highest).sum()) for x in (codes, phonemes, texts)]
+        sound, phoneme, text = (x / sum(sums) for x in sums)
+        return sound, phoneme, text
 
     def _put_text(self) -> None:
         """The next word, or `end` when none is left."""

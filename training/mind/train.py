@@ -61,7 +61,7 @@ PRESETS = {
             pictures_share=0.4,
             mumbled_share=0.02,
         ),
-        6_000, 1.5e-3, 50, 400, 5, 0.7,
+        6_000, 1e-3, 50, 400, 5, 1.0,
     ),
     "smoke": Preset(
         Shape(SIZE, width=64, num_layers=2, num_heads=4, head_width=16, hidden=128),

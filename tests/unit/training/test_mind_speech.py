@@ -6,19 +6,24 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from training.espeak import WordMark
+from training.espeak import PhonemeMark, WordMark
 from training.mind.speech import (
     DONE,
     SPEAK,
+    Sound,
     SpokenWord,
     code_ids,
     heard,
     interleave,
     split_by_word,
 )
-from training.mind.vocabulary import END, FIRST_CODE, SIZE, encode
+from training.mind.vocabulary import END, FIRST_CODE, PHONEME_ID, SIZE, encode
 
 FRAME = 640
+
+
+def said(text: str, codes: np.ndarray, phoneme: str = "a") -> SpokenWord:
+    return SpokenWord(text, (Sound(PHONEME_ID[phoneme], codes),))
 
 
 def frames(num: int, first: int = 0) -> np.ndarray:
@@ -29,7 +34,7 @@ def test_codes_go_to_the_word_that_sounds() -> None:
     # given three words that begin in frames 1, 4 and 6 of 9
     marks = [WordMark(1 * FRAME, 0), WordMark(4 * FRAME, 2), WordMark(6 * FRAME, 7)]
     # when
-    spoken = split_by_word(["i", "like", "tea"], marks, frames(9))
+    spoken = split_by_word(["i", "like", "tea"], marks, [], frames(9))
     # then the silence before the first word is the first word's
     assert [len(word.codes) for word in spoken] == [4, 2, 3]
     assert np.concatenate([word.codes for word in spoken]).tolist() == frames(9).tolist()
@@ -37,25 +42,42 @@ def test_codes_go_to_the_word_that_sounds() -> None:
 
 def test_a_word_without_a_mark_has_no_codes_and_none_are_lost() -> None:
     marks = [WordMark(0, 0), WordMark(5 * FRAME, 7)]
-    spoken = split_by_word(["in", "the", "box"], marks, frames(8))
+    spoken = split_by_word(["in", "the", "box"], marks, [], frames(8))
     assert [len(word.codes) for word in spoken] == [5, 0, 3]
 
 
 def test_marks_behind_the_sound_lose_nothing() -> None:
-    spoken = split_by_word(["a", "b"], [WordMark(0, 0), WordMark(99 * FRAME, 2)], frames(3))
+    spoken = split_by_word(["a", "b"], [WordMark(0, 0), WordMark(99 * FRAME, 2)], [], frames(3))
     assert [len(word.codes) for word in spoken] == [3, 0]
+
+
+def test_codes_go_to_the_phoneme_in_which_they_begin() -> None:
+    # given "hi you", with stress, a pause in two parts, a name that is none, and a phoneme under a frame
+    marks = [WordMark(FRAME, 0), WordMark(6 * FRAME, 3)]
+    names = [(1, "h"), (2, "'aI"), (4.9, "_:"), (5.1, "_"), (6, "j"), (7, "t"), (7.2, "u:"), (8, "bogus")]
+    phonemes = [PhonemeMark(round(at * FRAME), name) for at, name in names]
+    # when
+    hi, you = split_by_word(["hi", "you"], marks, phonemes, frames(10))
+    # then
+    found = [[(sound.phoneme, len(sound.codes)) for sound in word.sounds] for word in (hi, you)]
+    assert found == [
+        [(PHONEME_ID["h"], 2), (PHONEME_ID["aI"], 3), (PHONEME_ID["_"], 1)],
+        [(PHONEME_ID["j"], 1), (PHONEME_ID["t"], 0), (PHONEME_ID["u:"], 3)],
+    ]
+    assert np.concatenate([hi.codes, you.codes]).tolist() == frames(10).tolist()
 
 
 def test_text_is_one_word_ahead_of_its_sound() -> None:
     spoken = [
-        SpokenWord("i", frames(1, 10)),
-        SpokenWord("like", frames(1, 20)),
-        SpokenWord("tea", frames(1, 30)),
+        said("i", frames(1, 10), "aI"),
+        said("like", frames(1, 20), "l"),
+        said("tea", frames(1, 30), "t"),
     ]
     i, like, tea = (encode(word)[0] for word in ("i", "like", "tea"))
     c = FIRST_CODE
+    ai, el, te = (PHONEME_ID[name] for name in ("aI", "l", "t"))
     assert interleave(spoken) == [
-        SPEAK, i, like, c + 10, c + 1011, tea, c + 20, c + 1021, END, c + 30, c + 1031, DONE,
+        SPEAK, i, like, ai, c + 10, c + 1011, tea, el, c + 20, c + 1021, END, te, c + 30, c + 1031, DONE,
     ]  # fmt: skip
 
 
@@ -65,7 +87,7 @@ def test_text_is_one_word_ahead_of_its_sound() -> None:
     )
 )
 def test_what_is_interleaved_can_be_read_back(words: list[tuple[str, int]]) -> None:
-    spoken = [SpokenWord(text, frames(num, 7 * num)) for text, num in words]
+    spoken = [said(text, frames(num, 7 * num)) for text, num in words]
     ids = interleave(spoken)
     text, codes = heard(ids)
     assert text == encode(" ".join(word for word, _ in words))

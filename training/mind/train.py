@@ -53,9 +53,8 @@ PRESETS = {
     "omni": Preset(
         Shape(SIZE, hidden=640),
         Diet(
-            tokens_per_batch=2_048,
             easy_until=0.0,
-            speech_tokens_per_batch=4_096,
+            speech_tokens_per_batch=3_072,
             spoken_share=0.15,
             heard_share=0.35,
             pictures_share=0.4,

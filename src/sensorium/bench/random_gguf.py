@@ -144,11 +144,12 @@ def write_lora(
     _close(writer)
 
 
-def write_bundle(folder: Path, *, seed: int = 0, **dense: Any) -> Path:
+def write_bundle(folder: Path, *, seed: int = 0, codes_per_group: int = 0, **dense: Any) -> Path:
     """A loadable bundle like nano (its bundle.toml, its ear if there is one) with a random mind.
 
-    The words of the rules and of the shipped personas are single tokens. `dense` goes to `write_dense`.
-    Returns `folder`. Raises MissingExtra as `write_dense`.
+    The words of the rules and of the shipped personas are single tokens. With `codes_per_group` it speaks,
+    in two groups of codes. `dense` goes to `write_dense`. Returns `folder`. Raises MissingExtra as
+    `write_dense`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     nano = catalogue.SHIPPED / "nano"
@@ -156,12 +157,29 @@ def write_bundle(folder: Path, *, seed: int = 0, **dense: Any) -> Path:
     toml = re.sub(r'^sha256 = ".*"$', 'sha256 = ""', toml, flags=re.MULTILINE)
     # A random mind reads words only, and nano's voices do not fit it.
     toml = re.sub("^(audio_in|audio_out|image_in) = true$", r"\1 = false", toml, flags=re.MULTILINE)
-    toml = re.sub(r"^\[voices\..*?(?=^\[|\Z)", "", toml, flags=re.MULTILINE | re.DOTALL)
+    toml = without_tables(toml, "voices", "speech")
+    if codes_per_group:
+        toml = toml.replace("audio_out = false", "audio_out = true") + speech_table(codes_per_group)
+        dense["sounds"] = ("<|speak|>", "<|done|>", *(f"<|code_{i}|>" for i in range(2 * codes_per_group)))
     (folder / "bundle.toml").write_text(toml.replace('name = "nano"', 'name = "random"', 1), encoding="utf-8")
     if (nano / "ear.onnx").is_file():
         shutil.copy(nano / "ear.onnx", folder / "ear.onnx")
     write_dense(folder / "mind.gguf", seed=seed, extra_words=_known_words(toml), **dense)
     return folder
+
+
+def without_tables(toml: str, *names: str) -> str:
+    """A bundle.toml without the tables [name] and [name.of something]."""
+    tables = rf"^\[(?:{'|'.join(names)})[.\]].*?(?=^\[|\Z)"
+    return re.sub(tables, "", toml, flags=re.MULTILINE | re.DOTALL)
+
+
+def speech_table(codes_per_group: int) -> str:
+    """How a mind with two groups of codes speaks, for its bundle.toml."""
+    return (
+        '\n[speech]\nopen = "<|speak|>"\nclose = "<|done|>"\nfirst_code = "<|code_0|>"\n'
+        f"groups = 2\ncodes_per_group = {codes_per_group}\n"
+    )
 
 
 def _known_words(toml: str) -> list[str]:

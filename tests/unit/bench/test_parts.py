@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from pathlib import Path
 
@@ -12,15 +11,6 @@ import pytest
 from sensorium.bench import parts, random_gguf, speaking
 from sensorium.bundles import catalogue
 from sensorium.bundles.catalogue import Bundle
-
-SPEECH = """
-[speech]
-open = "<|speak|>"
-close = "<|done|>"
-first_code = "<|code_0|>"
-groups = 2
-codes_per_group = 1000
-"""
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +21,8 @@ def nano() -> Bundle:
 @pytest.fixture(scope="module")
 def speaking_bundle(tmp_path_factory: pytest.TempPathFactory, nano: Bundle) -> Bundle:
     folder = tmp_path_factory.mktemp("speaking")
-    codes = [f"<|code_{i}|>" for i in range(2_000)]
-    random_gguf.write_bundle(folder, sounds=("<|speak|>", "<|done|>", *codes))
+    random_gguf.write_bundle(folder, codes_per_group=1_000)
     shutil.copy(nano.file("codec"), folder / "codec.onnx")
-    toml = (folder / "bundle.toml").read_text()
-    toml = re.sub("^audio_out = false", "audio_out = true", toml, flags=re.MULTILINE)
-    (folder / "bundle.toml").write_text(re.sub(r"\[speech\][^\[]*", "", toml) + SPEECH)
     return catalogue.find(str(folder))
 
 

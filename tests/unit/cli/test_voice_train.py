@@ -23,23 +23,17 @@ from sensorium.cli.voice_train import FOLDER
 from sensorium.tuning import kept, studio
 
 Sensorium = Any
-SPEECH = '\n[speech]\nopen = "<|speak|>"\nclose = "<|done|>"\nfirst_code = "<|code_0|>"\n'
-SPEECH += "groups = 2\ncodes_per_group = 1000\n"
 GIVEN = ("--consent", "Ann Lee, who agreed", "--licence", "CC0-1.0", "--attribution", "Ann Lee")
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random mind of llama.cpp's that knows speech codes."""
-    sounds = ["<|speak|>", "<|done|>", *(f"<|code_{i}|>" for i in range(2_000))]
     folder = random_gguf.write_bundle(
-        tmp_path_factory.mktemp("bundle"), width=32, layers=1, heads=2, sounds=sounds
+        tmp_path_factory.mktemp("bundle"), width=32, layers=1, heads=2, codes_per_group=1_000
     )
     for name in ("codec.onnx", "encoder.npz"):
         shutil.copy(catalogue.SHIPPED / "nano" / name, folder / name)
-    toml = (folder / "bundle.toml").read_text()
-    toml = re.sub(r"^audio_out = \w+", "audio_out = true", toml, flags=re.MULTILINE)
-    (folder / "bundle.toml").write_text(toml if "[speech]" in toml else toml + SPEECH)
     return folder
 
 

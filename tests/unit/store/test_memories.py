@@ -105,7 +105,7 @@ def test_query_syntax_is_only_words(db: Database, words: str) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.text(max_size=300))
 def test_no_words_can_break_it(db: Database, words: str) -> None:
-    _recalled(db, words)
+    assert _recalled(db, words) == []
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -11,11 +11,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="the tiny mind is made with torch")
 pytest.importorskip("espeakng_loader", reason="it speaks the targets")
 
+from tests.unit.tuning.babbler import write_babbler  # noqa: E402
 from training import spectrogram  # noqa: E402
 from training.espeak import Style, engine  # noqa: E402
 from training.mind import answer, vocabulary, voice_exam, voice_swap  # noqa: E402
-from training.mind.mind_file import write_gguf  # noqa: E402
-from training.mind.model import Mind, Shape  # noqa: E402
 from training.timbre import Centroids, Timbre, distance, timbre  # noqa: E402
 
 from sensorium.bench import random_gguf  # noqa: E402
@@ -34,16 +33,8 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="module")
 def mind(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(3)
-    tiny = Mind(Shape(vocabulary.SIZE, width=64, num_layers=2, num_heads=4, head_width=16, hidden=96))
-    with torch.no_grad():
-        for layer in tiny.layers:
-            for matrix in (layer.qkv, layer.out, layer.gate_up, layer.down):
-                matrix.weight.mul_(5.0)
-        # Codes are likelier than words, so that it babbles.
-        tiny.embedding.weight[vocabulary.FIRST_CODE :] *= 4.0
     path = tmp_path_factory.mktemp("mind") / "mind.gguf"
-    write_gguf(tiny, path)
+    write_babbler(path)
     return path
 
 

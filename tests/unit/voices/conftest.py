@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +40,7 @@ def ship(folder: Path, **files: Path) -> Path:
     (folder / "voices").mkdir(parents=True, exist_ok=True)
     toml = folder / "bundle.toml"
     text = toml.read_text(encoding="utf-8") if toml.exists() else BUNDLE
-    text = re.sub(r"^\[voices\..*?(?=^\[|\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = random_gguf.without_tables(text, "voices")
     for name, file in files.items():
         shutil.copy(file, folder / "voices" / f"{name}.gguf")
         text += f'\n[voices.{name}]\npath = "voices/{name}.gguf"\nsha256 = "{digest(file)}"\n'

@@ -51,26 +51,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return random_gguf.write_bundle(tmp_path_factory.mktemp("bundle"))
 
 
-SPEECH = """
-[speech]
-open = "<|speak|>"
-close = "<|done|>"
-first_code = "<|code_0|>"
-groups = 2
-codes_per_group = 4
-"""
-
-
 @pytest.fixture(scope="module")
 def speaking_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    sounds = ("<|speak|>", "<|done|>", *(f"<|code_{i}|>" for i in range(8)))
-    folder = random_gguf.write_bundle(tmp_path_factory.mktemp("speaking"), sounds=sounds)
+    folder = random_gguf.write_bundle(tmp_path_factory.mktemp("speaking"), codes_per_group=4)
     toml = (folder / "bundle.toml").read_text()
-    assert "audio_out = false" in toml
-    toml = toml.replace("audio_in = false", "audio_in = true").replace(
-        "audio_out = false", "audio_out = true"
-    )
-    (folder / "bundle.toml").write_text(toml + SPEECH)
+    (folder / "bundle.toml").write_text(toml.replace("audio_in = false", "audio_in = true"))
     return folder
 
 
@@ -345,7 +330,7 @@ def test_a_bundle_whose_mind_lacks_the_codes_is_refused(bundle: Path, tmp_path: 
     for name in ("bundle.toml", "mind.gguf"):
         (tmp_path / name).write_bytes((bundle / name).read_bytes())
     with (tmp_path / "bundle.toml").open("a") as file:
-        file.write(SPEECH)
+        file.write(random_gguf.speech_table(4))
     ours, theirs = socket.socketpair()
     worker_shell = shell.Shell(theirs.detach(), ToLlm)
     config = LlamaConfig(cells=256, sequences=2, batch_tokens=16, decode_threads=1, batch_threads=1)

@@ -19,9 +19,10 @@ from sensorium.speech.codec import FRAME_SAMPLES
 from sensorium.speech.source_filter import HOP_SAMPLES, pulse_train
 from sensorium.tuning.analysis import MARGIN, pitch
 from training.codec.analysis import harmonic_shares
-from training.ear.data import IGNORE, bare_phoneme, salad, world_sentence
+from training.ear.data import IGNORE, salad, world_sentence
 from training.ear.voices import training_style
 from training.espeak import Speech, engine
+from training.phonemes import bare_phoneme
 from training.world import SALAD_WORDS
 
 PIECE_FRAMES = 48  # code frames, 1.92 s

@@ -25,6 +25,7 @@ from training.ear.model import CHUNK_SAMPLES, FRAME_SAMPLES
 from training.ear.noise import NoiseBank, disturb, set_level
 from training.ear.voices import training_style
 from training.espeak import Speech, Style, engine
+from training.phonemes import bare_phoneme
 from training.world import utterance
 
 IGNORE = -100
@@ -89,11 +90,6 @@ def find_phonemes(words: tuple[str, ...], voices: tuple[str, ...]) -> tuple[str,
             speech = engine().speak(" ".join(words[start : start + 20]), Style(voice))
             counts.update(bare_phoneme(mark.name) for mark in speech.phonemes)
     return ("_", *sorted(name for name, n in counts.items() if n >= 5 and name != "_"))
-
-
-def bare_phoneme(name: str) -> str:
-    """Without stress and length of pauses."""
-    return "_" if name.startswith("_") or not name else name.lstrip("',%=|") or "_"
 
 
 def utter(

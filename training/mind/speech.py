@@ -11,7 +11,7 @@ Source: NANO.md section 4 for words (interleaved 16 % word error, text first 41 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +29,10 @@ from training.mind.vocabulary import (
     SPECIAL_ID,
     encode,
 )
+from training.phonemes import PAUSE, bare_phoneme
 
 SPEAK, DONE = SPECIAL_ID["<|speak|>"], SPECIAL_ID["<|done|>"]
+_PAUSE = PHONEME_ID[PAUSE]
 
 Codes = NDArray[np.int64]
 
@@ -43,7 +45,7 @@ class Sound(NamedTuple):
 
 
 class SpokenWord(NamedTuple):
-    """A word and its sounds. A word that espeak runs into the one before has none."""
+    """A word and its sounds."""
 
     text: str
     sounds: tuple[Sound, ...]
@@ -62,12 +64,16 @@ class _Span(NamedTuple):
 
 
 def split_by_word(
-    words: Sequence[str], marks: Sequence[WordMark], phonemes: Sequence[PhonemeMark], codes: Codes
+    words: Sequence[str],
+    marks: Sequence[WordMark],
+    phonemes: Sequence[PhonemeMark],
+    codes: Codes,
+    pronounced: Mapping[str, Sequence[str]],
 ) -> list[SpokenWord]:
     """`codes` (frames, 2) of "`words`, joined by spaces", dealt to the words and phonemes that they sound.
 
-    A word without a mark has none: the word before it has its sounds. What comes before the first mark
-    belongs to the first word, and what follows the last to the last that has a mark.
+    What comes before the first mark belongs to the first word. A word without a mark is given its share of
+    the sounds of the word before it, as it is `pronounced`; none when they are too few.
     """
     samples = {mark.character: mark.sample for mark in marks}
     starts: list[int | None] = []
@@ -83,12 +89,26 @@ def split_by_word(
         spans.append(None if start is None else _Span(start, first, end))
         end = first
     spans.reverse()
-    names = _bare(phonemes)
+    names = bare(phonemes)
     spoken = []
     for i, (word, span) in enumerate(zip(words, spans, strict=True)):
         later = next((s.sample for s in spans[i + 1 :] if s is not None), 1 << 60)
         mine = [mark for mark in names if span is not None and span.sample <= mark.sample < later]
         spoken.append(SpokenWord(word, _sounds(mine, span, codes) if span is not None else ()))
+    return _shared(spoken, pronounced)
+
+
+def _shared(spoken: list[SpokenWord], pronounced: Mapping[str, Sequence[str]]) -> list[SpokenWord]:
+    for i in range(len(spoken) - 1, 0, -1):
+        wanted = pronounced.get(spoken[i].text)
+        if spoken[i].sounds or not wanted:
+            continue
+        before = next(j for j in range(i - 1, -1, -1) if spoken[j].sounds or not j)
+        sounds = spoken[before].sounds
+        kept, given = sounds[: -len(wanted)], sounds[-len(wanted) :]
+        if kept and [s.phoneme == _PAUSE for s in given] == [name == PAUSE for name in wanted]:
+            spoken[before] = spoken[before]._replace(sounds=kept)
+            spoken[i] = spoken[i]._replace(sounds=given)
     return spoken
 
 
@@ -96,19 +116,19 @@ def _frame(sample: int) -> int:
     return round(sample / FRAME_SAMPLES)
 
 
-def _bare(marks: Sequence[PhonemeMark]) -> list[PhonemeMark]:
+def bare(marks: Sequence[PhonemeMark]) -> list[PhonemeMark]:
     """Without stress and what has no id; one pause in place of several."""
     found: list[PhonemeMark] = []
     for sample, name in marks:
-        name = "_" if name.startswith("_") or not name else name.lstrip("',%=|") or "_"
-        if name in PHONEME_ID and not (name == "_" and found and found[-1].name == "_"):
-            found.append(PhonemeMark(sample, name))
+        plain = bare_phoneme(name)
+        if plain in PHONEME_ID and not (plain == PAUSE and found and found[-1].name == PAUSE):
+            found.append(PhonemeMark(sample, plain))
     return found
 
 
 def _sounds(marks: Sequence[PhonemeMark], span: _Span, codes: Codes) -> tuple[Sound, ...]:
     """What comes before the first mark is its sound, too; without any it is a pause."""
-    marks = marks or [PhonemeMark(span.sample, "_")]
+    marks = marks or [PhonemeMark(span.sample, PAUSE)]
     firsts = [min(max(_frame(mark.sample), span.first), span.end) for mark in marks]
     firsts[0] = span.first
     ends = [*firsts[1:], span.end]

@@ -97,7 +97,7 @@ class SpeechFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     Behind `open` come frames of `groups` codes, and `close` ends them. The ids of the codes follow one
     another from `first_code` on: that of a code is first + group * codes_per_group + code. A mind that spells
-    what it says in phonemes has so many special tokens from `first_phoneme` on.
+    what it says in `phonemes`, named here in the order of their ids, has them from `first_phoneme` on.
     """
 
     open: Annotated[str, msgspec.Meta(min_length=1)]
@@ -106,7 +106,7 @@ class SpeechFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     groups: Annotated[int, msgspec.Meta(ge=1, le=16)]
     codes_per_group: Annotated[int, msgspec.Meta(ge=1, le=32767)]
     first_phoneme: str = ""
-    phonemes: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
+    phonemes: Annotated[tuple[str, ...], msgspec.Meta(max_length=1024)] = ()
 
 
 class AdapterUse(msgspec.Struct, frozen=True, array_like=True):

@@ -27,14 +27,15 @@ from sensorium.prompting.compose import lay_out
 from sensorium.prompting.view import Rows
 from sensorium.request import AdapterUse, Block, Part, Prompt, Scope, SpeechFormat, Tier
 from training.mind.play import Play
+from training.mind.speech import shipped_pronunciations
 from training.mind.view import as_view, prompt_format
-from training.mind.vocabulary import CODES_PER_GROUP, MAX_PHONEMES, NUM_GROUPS, encode
+from training.mind.vocabulary import CODES_PER_GROUP, NUM_GROUPS, PHONEMES, encode
 
 MAX_REPLY_TOKENS = 40
 # More frames than any of nano's words lasts, and the words themselves.
 SPEECH_TOKENS_PER_WORD = 90
 # Of a reply that is not known before: as the front allows (front/reply.py).
-_SPEECH_TOKENS_PER_TOKEN = 16
+_SPEECH_TOKENS_PER_TOKEN = 24
 SPEECH = SpeechFormat(
     open="<|speak|>",
     close="<|done|>",
@@ -42,7 +43,7 @@ SPEECH = SpeechFormat(
     groups=NUM_GROUPS,
     codes_per_group=CODES_PER_GROUP,
     first_phoneme="<|phoneme_0|>",
-    phonemes=MAX_PHONEMES,
+    phonemes=PHONEMES,
 )
 
 Embeddings = NDArray[np.float32]  # (n, width of the mind)
@@ -71,7 +72,7 @@ class Answerer:
         config = LlamaConfig(cells=8192, sequences=32, decode_threads=1, batch_threads=1)
         self._backend = LlamaBackend(gguf, config)
         self.adapters = Adapters(self._backend, 1 << 28)
-        speech = find_tokens(SPEECH, self._backend) if speaks else None
+        speech = find_tokens(SPEECH, self._backend, shipped_pronunciations()) if speaks else None
         limits = Limits(context_tokens)
         self._scheduler = Scheduler(self._backend, self.adapters, SystemClock(), limits, speech)
         self._mind = LocalMind(self._scheduler)

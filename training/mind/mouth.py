@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from functools import cache
 
 from sensorium.bundles.catalogue import find
-from sensorium.speech import pronunciations
 from sensorium.tuning import codec_encoder
 from sensorium.tuning.codec_encoder import Encoder
 from training.ear.data import salad, world_sentence
@@ -19,8 +18,8 @@ from training.ear.voices import BASE, HELD_OUT
 from training.espeak import Style, engine
 from training.mind.play import SILENCE, draw_play
 from training.mind.scene import odd_word
-from training.mind.speech import SpokenWord, split_by_word
-from training.mind.vocabulary import PHONEMES, SPECIALS
+from training.mind.speech import SpokenWord, shipped_pronunciations, split_by_word
+from training.mind.vocabulary import SPECIALS
 from training.world import SALAD_WORDS, Split, utterance
 
 BASE_STYLE = Style(voice=BASE)
@@ -107,15 +106,9 @@ def speak(words: Sequence[str], style: Style) -> list[SpokenWord]:
     """The words and their codes, none lost. Raises BadInput for an unknown voice."""
     speech = engine().speak(" ".join(words), style)
     codes = codec_encoder.encode(_encoder(), speech.samples)
-    return split_by_word(words, speech.words, speech.phonemes, codes, _pronounced())
+    return split_by_word(words, speech.words, speech.phonemes, codes, shipped_pronunciations())
 
 
 @cache
 def _encoder() -> Encoder:
     return codec_encoder.load(find("nano").file("codec_encoder"))
-
-
-@cache
-def _pronounced() -> dict[str, list[str]]:
-    found = pronunciations.read(find("nano").file("pronunciations"), PHONEMES)
-    return {word: [PHONEMES[i] for i in sounds] for word, sounds in found.items()}

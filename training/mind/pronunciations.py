@@ -1,7 +1,7 @@
-"""Writes nano's pronunciations: `python -m training.mind.pronunciations`, from what espeak-ng's base voice says.
+"""Writes nano's pronunciations, as espeak-ng's base voice has them: `python -m training.mind.pronunciations`.
 
-Of each word the way that is heard most often in sentences, where nearly all stand between others. About two
-minutes. They go to the bundle, their SHA-256 to bundle.toml.
+Of each word the way that is heard most often in sentences, where nearly all stand between others. About
+a minute. They go to the bundle, their SHA-256 to bundle.toml.
 """
 
 from __future__ import annotations

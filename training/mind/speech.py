@@ -11,13 +11,17 @@ Source: NANO.md section 4 for words (interleaved 16 % word error, text first 41 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sensorium.bundles.catalogue import find
+from sensorium.speech import pronunciations
 from sensorium.speech.codec import FRAME_SAMPLES
+from sensorium.speech.pronunciations import Pronunciations
 from training.espeak import PhonemeMark, WordMark
 from training.mind.vocabulary import (
     CODES_PER_GROUP,
@@ -26,6 +30,7 @@ from training.mind.vocabulary import (
     FIRST_PHONEME,
     NUM_GROUPS,
     PHONEME_ID,
+    PHONEMES,
     SPECIAL_ID,
     encode,
 )
@@ -63,12 +68,18 @@ class _Span(NamedTuple):
     end: int
 
 
+@cache
+def shipped_pronunciations() -> Pronunciations:
+    """Those of the bundle, as `training.mind.pronunciations` wrote them."""
+    return pronunciations.read(find("nano").file("pronunciations"), PHONEMES)
+
+
 def split_by_word(
     words: Sequence[str],
     marks: Sequence[WordMark],
     phonemes: Sequence[PhonemeMark],
     codes: Codes,
-    pronounced: Mapping[str, Sequence[str]],
+    pronounced: Pronunciations,
 ) -> list[SpokenWord]:
     """`codes` (frames, 2) of "`words`, joined by spaces", dealt to the words and phonemes that they sound.
 
@@ -98,7 +109,7 @@ def split_by_word(
     return _shared(spoken, pronounced)
 
 
-def _shared(spoken: list[SpokenWord], pronounced: Mapping[str, Sequence[str]]) -> list[SpokenWord]:
+def _shared(spoken: list[SpokenWord], pronounced: Pronunciations) -> list[SpokenWord]:
     for i in range(len(spoken) - 1, 0, -1):
         wanted = pronounced.get(spoken[i].text)
         if spoken[i].sounds or not wanted:
@@ -106,7 +117,7 @@ def _shared(spoken: list[SpokenWord], pronounced: Mapping[str, Sequence[str]]) -
         before = next(j for j in range(i - 1, -1, -1) if spoken[j].sounds or not j)
         sounds = spoken[before].sounds
         kept, given = sounds[: -len(wanted)], sounds[-len(wanted) :]
-        if kept and [s.phoneme == _PAUSE for s in given] == [name == PAUSE for name in wanted]:
+        if kept and [s.phoneme == _PAUSE for s in given] == [FIRST_PHONEME + i == _PAUSE for i in wanted]:
             spoken[before] = spoken[before]._replace(sounds=kept)
             spoken[i] = spoken[i]._replace(sounds=given)
     return spoken

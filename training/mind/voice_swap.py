@@ -32,6 +32,7 @@ from sensorium.request import AdapterUse, Usage
 from training.mind import answer
 from training.mind.exam import draw_exam
 from training.mind.play import SILENCE, Play
+from training.mind.speech import shipped_pronunciations
 from training.mind.view import as_view, prompt_format
 from training.mind.vocabulary import NUM_GROUPS, encode
 
@@ -76,7 +77,7 @@ class Stage:
             self._adapters,
             ManualClock(),
             Limits(_CONFIG.cells),
-            find_tokens(answer.SPEECH, self._backend),
+            find_tokens(answer.SPEECH, self._backend, shipped_pronunciations()),
         )
 
     def prompt(self, play: Play) -> TokenizedPrompt:

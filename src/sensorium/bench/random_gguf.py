@@ -7,6 +7,7 @@ likeliest, hence a greedy reply ends only by length or by a grammar. Knows nothi
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -174,12 +175,15 @@ def without_tables(toml: str, *names: str) -> str:
     return re.sub(tables, "", toml, flags=re.MULTILINE | re.DOTALL)
 
 
-def speech_table(codes_per_group: int) -> str:
-    """How a mind with two groups of codes speaks, for its bundle.toml."""
-    return (
+def speech_table(codes_per_group: int, phonemes: Sequence[str] = ()) -> str:
+    """How a mind with two groups of codes speaks, for its bundle.toml; `phonemes` by name, if it has any."""
+    table = (
         '\n[speech]\nopen = "<|speak|>"\nclose = "<|done|>"\nfirst_code = "<|code_0|>"\n'
         f"groups = 2\ncodes_per_group = {codes_per_group}\n"
     )
+    if phonemes:
+        table += f'first_phoneme = "<|phoneme_0|>"\nphonemes = {json.dumps(list(phonemes))}\n'
+    return table
 
 
 def _known_words(toml: str) -> list[str]:

@@ -30,6 +30,7 @@ from sensorium.inference.speaking import find_tokens
 from sensorium.inference.tokenizer import Tokenizer
 from sensorium.persona import Persona, Voice
 from sensorium.request import AdapterUse, Prompt, SpeechFormat, Usage
+from sensorium.speech import pronunciations
 from sensorium.speech.codec import CodecModel, Decoder
 from sensorium.speech.mouth import WordCodes
 from sensorium.speech.native import SAMPLE_RATE_HZ, NativeVoice
@@ -80,7 +81,8 @@ class SpeakingMind:
         self.backend = backend
         self.adapters = Adapters(backend, 1 << 30)
         limits = Limits(bundle.context_tokens)
-        scheduler = Scheduler(backend, self.adapters, SystemClock(), limits, find_tokens(speech, backend))
+        tokens = find_tokens(speech, backend, pronunciations.of(bundle))
+        scheduler = Scheduler(backend, self.adapters, SystemClock(), limits, tokens)
         self._mind = LocalMind(scheduler)
         self._tokenizer = Tokenizer(backend, word_space=bundle.prompt.get("text_form") == "spoken")
         codec = CodecModel.load(bundle.file("codec"))

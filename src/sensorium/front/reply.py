@@ -24,7 +24,7 @@ from sensorium.trace import Stage, Trace
 from sensorium.wire.records import Began, Finished, Generate, PhraseSpoken, Said, StageTuple, WordSpoken
 
 # Of a native mind: more than any of its words takes.
-_SPEECH_TOKENS_PER_TOKEN = 16
+_SPEECH_TOKENS_PER_TOKEN = 24
 
 Sound = Pcm | PhraseSpoken | WordSpoken
 T = TypeVar("T")

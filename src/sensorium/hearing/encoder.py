@@ -35,7 +35,10 @@ class EarModel:
         self.words = words
         self._session = session
         self._state_shapes = {i.name: tuple(i.shape) for i in session.get_inputs() if i.name != "pcm"}
-        self._outputs = [o.name for o in session.get_outputs()]
+        outputs = {o.name: tuple(o.shape) for o in session.get_outputs()}
+        self._outputs = list(outputs)
+        # Of what a mind may read instead of words.
+        self.state_width: int = outputs["frames"][2]
 
     @classmethod
     def load(cls, path: Path) -> EarModel:

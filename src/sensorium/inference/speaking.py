@@ -2,8 +2,8 @@
 
     w1 ... wN <|end|>  <|speak|> w1 w2 [codes of w1] w3 [codes of w2] ... <|end|> [codes of wN] <|done|>
 
-Among the codes of a word the mind may write which phoneme comes, where its format has phonemes: these stand
-for themselves and do not sound.
+Where the format has phonemes each stands before its codes; it does not sound. Those of a word whose
+pronunciation is known are put there, too; of any other word the mind says which comes next.
 
 The text stands first, so its words are the same whatever voice speaks them. Behind `open` they are put there
 again and not drawn, one word ahead of their sound: the mind only says when it wants the next one, so it
@@ -14,7 +14,8 @@ cannot lose its place (docs/decisions/0006). Nothing is drawn by chance: of soun
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ from sensorium.request import SpeechFormat
 
 class SpeechTokens(NamedTuple):
     """A `SpeechFormat` in ids. That of a code is first_code + group * codes_per_group + code; phonemes are
-    `phonemes` ids from `first_phoneme` on, none where there are none."""
+    `phonemes` ids from `first_phoneme` on, none where there are none. `pronunciations`: of known words."""
 
     open: int
     close: int
@@ -36,6 +37,7 @@ class SpeechTokens(NamedTuple):
     codes_per_group: int
     first_phoneme: int = 0
     phonemes: int = 0
+    pronunciations: Mapping[str, tuple[int, ...]] = MappingProxyType({})
 
     @property
     def end_of_codes(self) -> int:
@@ -46,6 +48,13 @@ class SpeechTokens(NamedTuple):
         return self.first_phoneme + self.phonemes
 
 
+class Word(NamedTuple):
+    """Ids of its text and of its phonemes; no phonemes where the mind is to say them."""
+
+    text: tuple[int, ...]
+    phonemes: tuple[int, ...] = ()
+
+
 class Frame(NamedTuple):
     """One code of each group; they sound in word number `word` of the reply, from 0."""
 
@@ -53,8 +62,11 @@ class Frame(NamedTuple):
     codes: tuple[int, ...]
 
 
-def find_tokens(speech: SpeechFormat, backend: Backend) -> SpeechTokens:
-    """The ids in this model. Raises BundleError when it lacks one, or a code could be written as text."""
+def find_tokens(
+    speech: SpeechFormat, backend: Backend, pronunciations: Mapping[str, tuple[int, ...]] | None = None
+) -> SpeechTokens:
+    """The ids in this model. `pronunciations`: numbers of phonemes by word, each below their count. Raises
+    BundleError when the model lacks an id, or a code could be written as text."""
     first = backend.special(speech.first_code)
     end = first + speech.groups * speech.codes_per_group
     opening, closing = backend.special(speech.open), backend.special(speech.close)
@@ -65,24 +77,37 @@ def find_tokens(speech: SpeechFormat, backend: Backend) -> SpeechTokens:
         )
     found = SpeechTokens(opening, closing, first, speech.groups, speech.codes_per_group)
     if speech.phonemes:
-        found = found._replace(first_phoneme=backend.special(speech.first_phoneme), phonemes=speech.phonemes)
+        found = found._replace(
+            first_phoneme=backend.special(speech.first_phoneme),
+            phonemes=len(speech.phonemes),
+            pronunciations=pronunciations or {},
+        )
     phonemes = range(found.first_phoneme, found.end_of_phonemes)
     if phonemes.stop > backend.info.vocab_size or not all(backend.piece(i)[1] for i in phonemes):
         raise BundleError(f"the model has no {len(phonemes)} special tokens from {speech.first_phoneme} on")
     taken = [opening, closing, *range(first, end), *phonemes]
-    if len({*taken}) < len(taken):
+    if len({*taken}) < len(taken) or len({*speech.phonemes}) < len(speech.phonemes):
         raise BundleError(f"{speech.open}, {speech.close}, phonemes and codes of speech are not distinct")
     return found
 
 
-def split_words(pieces: Iterable[tuple[int, bytes]]) -> list[list[int]]:
+def split_words(tokens: SpeechTokens, pieces: Iterable[tuple[int, bytes]]) -> list[Word]:
     """Tokens of a text, each with its bytes, by word: one starts where the bytes begin with a space."""
-    words: list[list[int]] = []
+    words: list[tuple[list[int], list[bytes]]] = []
     for token, text in pieces:
         if text.startswith(b" ") or not words:
-            words.append([])
-        words[-1].append(token)
-    return words
+            words.append(([], []))
+        words[-1][0].append(token)
+        words[-1][1].append(text)
+    return [
+        Word(tuple(ids), pronounce(tokens, b"".join(texts).decode("utf-8", "replace").strip()))
+        for ids, texts in words
+    ]
+
+
+def pronounce(tokens: SpeechTokens, word: str) -> tuple[int, ...]:
+    """Ids of the phonemes of a known word."""
+    return tuple(tokens.first_phoneme + number for number in tokens.pronunciations.get(word, ()))
 
 
 class Speaking:
@@ -91,15 +116,17 @@ class Speaking:
     While `must_read`, show it the model's logits; `over` ends it, else `next_token` is what stands next.
     """
 
-    def __init__(self, tokens: SpeechTokens, words: Sequence[Sequence[int]], end: int) -> None:
+    def __init__(self, tokens: SpeechTokens, words: Sequence[Word], end: int) -> None:
         self._tokens = tokens
-        self._words = deque(words)
+        self._words = words
         self._end = end
-        self._end_stands = False
+        self._num_texts = 0
         self._next = deque([end, tokens.open])
         self._frame: list[int] = []
         self._goes_on = 1.0
-        self._num_texts = 0
+        # Of the word that sounds: whether its phonemes are known, and those that are still to come.
+        self._is_known = False
+        self._phonemes: deque[int] = deque()
         # Two tokens are not of the speech: `end`, which is the text's, and `open`.
         self.num_tokens = -len(self._next)
         self.over = False
@@ -131,11 +158,12 @@ class Speaking:
             self._goes_on *= sound
             if self._goes_on < 0.5:
                 self._goes_on = 1.0
-                if phoneme > text:
+                if self._phonemes:
+                    self._next.append(self._phonemes.popleft())
+                elif phoneme > text and not self._is_known:
                     first = tokens.first_phoneme
                     self._next.append(first + int(logits[first : tokens.end_of_phonemes].argmax()))
                 else:
-                    self.over = self._end_stands
                     self._put_text()
                 return None
         code = int(codes.argmax())
@@ -143,7 +171,7 @@ class Speaking:
         self._frame.append(code)
         if len(self._frame) < tokens.groups:
             return None
-        frame = Frame(max(0, self._num_texts - 2), tuple(self._frame))
+        frame = Frame(self._sounding, tuple(self._frame))
         self._frame.clear()
         return frame
 
@@ -152,7 +180,7 @@ class Speaking:
         tokens = self._tokens
         phonemes = logits[tokens.first_phoneme : tokens.end_of_phonemes]
         texts = logits[tokens.close : tokens.close + 1]
-        if not self._end_stands:
+        if self._num_texts <= len(self._words):
             texts = logits.copy()
             texts[tokens.first_code : tokens.end_of_codes] = -np.inf
             texts[tokens.first_phoneme : tokens.end_of_phonemes] = -np.inf
@@ -161,13 +189,21 @@ class Speaking:
         sound, phoneme, text = (x / sum(sums) for x in sums)
         return sound, phoneme, text
 
+    @property
+    def _sounding(self) -> int:
+        """The number of the word that sounds: the text is one ahead."""
+        return self._num_texts - 2
+
     def _put_text(self) -> None:
-        """The next word, or `end` when none is left."""
+        """The next word, or `end` when none is left, and how the word before it begins to sound."""
+        self.over = self._num_texts > len(self._words)
         if self.over:
             return
+        following = self._words[self._num_texts :][:1]
+        self._next.extend(following[0].text if following else [self._end])
         self._num_texts += 1
-        if self._words:
-            self._next.extend(self._words.popleft())
-        else:
-            self._next.append(self._end)
-            self._end_stands = True
+        if self._sounding >= 0:
+            self._phonemes.extend(self._words[self._sounding].phonemes)
+            self._is_known = bool(self._phonemes)
+        if self._phonemes:
+            self._next.append(self._phonemes.popleft())

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from sensorium.bundles.catalogue import Bundle
 from sensorium.errors import BundleError
 
 MAX_BYTES = 16 << 20
@@ -18,6 +19,13 @@ _MAX_PHONEMES = 64
 
 # word -> its phonemes, each a number from 0.
 Pronunciations = dict[str, tuple[int, ...]]
+
+
+def of(bundle: Bundle) -> Pronunciations:
+    """None where it has no such file. Raises BundleError as `read`, and for a missing or altered file."""
+    if "pronunciations" not in bundle.files or bundle.speech is None:
+        return {}
+    return read(bundle.file("pronunciations"), bundle.speech.phonemes)
 
 
 def read(path: Path, phonemes: Sequence[str]) -> Pronunciations:

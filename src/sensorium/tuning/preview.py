@@ -67,7 +67,7 @@ def speak(bundle: Bundle, words: Sequence[str], voice: Path | None, clock: Clock
         adapters = Adapters(backend, 1 << 30)
         if voice is not None:
             adapters.register(_VOICE, voice)
-        ids = [token for word in script.words(words) for token in word]
+        ids = [token for word in script.words(words) for token in word.text]
         request = Request(
             turn_id=1,
             persona_id=_VOICE,

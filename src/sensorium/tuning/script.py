@@ -1,9 +1,10 @@
 """How a spoken reply stands in a mind's sequence: the ids that a voice learns from.
 
     <|begin|> <|self|> w1 ... wN <|end|>
-    <|speak|> w1 w2 [codes of w1] w3 [codes of w2] ... <|end|> [codes of wN] <|done|>
+    <|speak|> w1 w2 [sounds of w1] w3 [sounds of w2] ... <|end|> [sounds of wN] <|done|>
 
-The same as `inference/speaking.py` writes it when a persona speaks. Knows nothing of sound and of learning.
+A sound is a phoneme and its codes. The same as `inference/speaking.py` writes it when a persona speaks. Knows
+nothing of sound and of learning.
 """
 
 from __future__ import annotations
@@ -17,11 +18,19 @@ from numpy.typing import NDArray
 from sensorium.bundles.catalogue import Bundle
 from sensorium.errors import BadInput, BundleError
 from sensorium.inference.backend import Backend
-from sensorium.inference.speaking import SpeechTokens, find_tokens, split_words
+from sensorium.inference.speaking import SpeechTokens, Word, find_tokens, split_words
 from sensorium.prompting.format import PromptFormat, from_bundle
 from sensorium.request import Block, Part, Prompt, Scope, SpeechFormat, Tier
+from sensorium.speech import pronunciations
 
 Codes = NDArray[np.int64]  # (frames, groups)
+
+
+class Sound(NamedTuple):
+    """A phoneme's id and its codes, maybe none."""
+
+    phoneme: int
+    codes: Codes
 
 
 class Sentence(NamedTuple):
@@ -39,25 +48,34 @@ class Script:
         """Raises BundleError when the bundle's mind does not speak, or not in a way that is known here."""
         self._backend = backend
         prompt_format, self.format = speech_of(bundle)
-        self.speech: SpeechTokens = find_tokens(self.format, backend)
+        self.speech: SpeechTokens = find_tokens(self.format, backend, pronunciations.of(bundle))
         self._before = tuple(backend.special(part.text) for part in _opening(prompt_format))
         self._end = backend.special(prompt_format.self_.close[0])
 
-    def words(self, words: Sequence[str]) -> list[list[int]]:
-        """The ids of each word, as they are forced when it is spoken. Raises BadInput when the mind's
-        vocabulary takes them for other words."""
+    def words(self, words: Sequence[str]) -> list[Word]:
+        """Text and phonemes of each word, as they are put there when it is spoken. Raises BadInput when the
+        mind's vocabulary takes them for other words."""
         ids = self._backend.tokenize("".join(f" {word}" for word in words))
-        found = split_words((token, self._backend.piece(token)[0]) for token in ids)
+        found = split_words(self.speech, ((token, self._backend.piece(token)[0]) for token in ids))
         if len(found) != len(words):
             raise BadInput(f"the model cannot say {' '.join(words)!r} word by word")
         return found
 
+    def phonemes(self, words: Sequence[str]) -> list[int]:
+        """Their numbers, one after the other. Raises BadInput when nothing says how one is pronounced."""
+        for word in words:
+            if word not in self.speech.pronunciations:
+                raise BadInput(f"nothing says how {word!r} is pronounced")
+        return [number for word in words for number in self.speech.pronunciations[word]]
+
     def sentence(self, words: Sequence[str], codes: Sequence[Codes]) -> Sentence:
-        """`codes` of each word, none for a word that shares the sound of the one before. Raises BadInput as
-        `words`, and for codes that are none."""
-        texts = self.words(words)
-        plain = [*self._before, *(token for text in texts for token in text), self._end]
-        ids = [*plain, *interleave(self.speech, [*texts, [self._end]], codes)]
+        """`codes` of each of `phonemes(words)`. Raises BadInput as `words`, and for codes that are none."""
+        found = self.words(words)
+        sounds = iter(codes)
+        said = [[Sound(phoneme, next(sounds)) for phoneme in word.phonemes] for word in found]
+        texts = [*(word.text for word in found), (self._end,)]
+        plain = [*self._before, *(token for text in texts for token in text)]
+        ids = [*plain, *interleave(self.speech, texts, said)]
         return Sentence(" ".join(words), np.array(ids, np.int32), len(plain))
 
 
@@ -74,6 +92,11 @@ def speech_of(bundle: Bundle) -> tuple[PromptFormat, SpeechFormat]:
             f"bundle {bundle.name} does not write its replies as spoken words and one closing token",
             remedy="voices are made only for bundles that do",
         )
+    if not bundle.speech.phonemes or not {"phonemes", "pronunciations"} <= bundle.files.keys():
+        raise BundleError(
+            f"bundle {bundle.name} does not spell what it says in phonemes",
+            remedy="voices are made only for bundles that do",
+        )
     return prompt_format, bundle.speech
 
 
@@ -83,15 +106,18 @@ def reply_prompt(bundle: Bundle) -> Prompt:
     return Prompt("voice", (Block(Tier.VOLATILE, Scope.PERSONA, "reply", _opening(prompt_format)),))
 
 
-def interleave(speech: SpeechTokens, texts: Sequence[Sequence[int]], codes: Sequence[Codes]) -> list[int]:
-    """From `open` to `close`, each text one ahead of its sound; `texts` has one more than `codes`, the end.
+def interleave(
+    speech: SpeechTokens, texts: Sequence[Sequence[int]], sounds: Sequence[Sequence[Sound]]
+) -> list[int]:
+    """From `open` to `close`, each text one ahead of its sounds; `texts` has one more than `sounds`, the end.
 
     Raises BadInput for codes that are none.
     """
     ids = [speech.open, *texts[0]]
-    for text, sound in zip(texts[1:], codes, strict=True):
+    for text, said in zip(texts[1:], sounds, strict=True):
         ids += text
-        ids += code_ids(speech, sound)
+        for sound in said:
+            ids += [sound.phoneme, *code_ids(speech, sound.codes)]
     return [*ids, speech.close]
 
 
@@ -104,19 +130,6 @@ def code_ids(speech: SpeechTokens, codes: Codes) -> list[int]:
     offsets = speech.first_code + speech.codes_per_group * np.arange(speech.groups)
     ids: list[int] = (codes + offsets).reshape(-1).tolist()
     return ids
-
-
-def deal(starts: Sequence[int | None], codes: Codes) -> list[Codes]:
-    """The codes of each word, from the frame in which it begins to the next one's; the first begins at 0. A
-    word without a beginning has none: its sound is the word's before it."""
-    dealt: list[Codes] = []
-    end = len(codes)
-    for start in reversed(starts):
-        begin = end if start is None else min(start, end)
-        dealt.append(codes[begin:end])
-        end = begin
-    dealt.reverse()
-    return dealt
 
 
 def _opening(prompt_format: PromptFormat) -> tuple[Part, ...]:

@@ -15,15 +15,16 @@ from typing import NamedTuple
 import msgspec
 
 from sensorium.bundles.catalogue import Bundle
+from sensorium.bundles.senses_file import Projection
 from sensorium.clock import Clock
-from sensorium.errors import BadInput
+from sensorium.errors import BadInput, BundleError
 from sensorium.hearing.encoder import EarModel, Encoder
 from sensorium.inference.llama import LlamaBackend, LlamaConfig
 from sensorium.inference.speaking import SpeechTokens
 from sensorium.tuning import alignment, codec_encoder, decoder, kept, voice_file
 from sensorium.tuning.learning import Learner, Progress, Settings
 from sensorium.tuning.recordings import STOP, LeftOut, Recording, read_folder
-from sensorium.tuning.script import Script, Sentence, deal, speech_of
+from sensorium.tuning.script import Script, Sentence, speech_of
 from sensorium.voices.card import Card
 
 MIN_SECONDS, MAX_SECONDS = 300.0, 1_200.0
@@ -55,6 +56,24 @@ class Made(NamedTuple):
     progress: Progress
 
 
+class _Listener(NamedTuple):
+    """What becomes of sound: words and states, phonemes, codes."""
+
+    ear: Encoder
+    phonemes: Projection
+    encoder: codec_encoder.Encoder
+
+
+def _listener(bundle: Bundle, script: Script) -> _Listener:
+    ear = EarModel.load(bundle.file("ear"))
+    phonemes = Projection.load(bundle.file("phonemes"), "phonemes", alignment.FRAMES_AFTER * ear.state_width)
+    if phonemes.width != script.speech.phonemes:
+        raise BundleError(
+            f"bundle {bundle.name} hears {phonemes.width} phonemes and speaks {script.speech.phonemes}"
+        )
+    return _Listener(Encoder(ear), phonemes, codec_encoder.load(bundle.file("codec_encoder")))
+
+
 def prepare(
     bundle: Bundle, recordings: Path, *, min_seconds: float = MIN_SECONDS, max_seconds: float = MAX_SECONDS
 ) -> Prepared:
@@ -63,14 +82,13 @@ def prepare(
     speech_of(bundle)
     with closing(LlamaBackend(bundle.file("mind"), LlamaConfig(cells=512, sequences=2))) as backend:
         script = Script(bundle, backend)
-        ear = Encoder(EarModel.load(bundle.file("ear")))
-        encoder = codec_encoder.load(bundle.file("codec_encoder"))
-        found, left_out = read_folder(recordings, frozenset(ear.words), max_seconds=max_seconds)
+        listener = _listener(bundle, script)
+        found, left_out = read_folder(recordings, frozenset(listener.ear.words), max_seconds=max_seconds)
         sentences: list[Sentence] = []
         seconds = 0.0
         for recording in found:
             try:
-                sentences.append(_sentence(recording, script, ear, encoder))
+                sentences.append(_sentence(recording, script, listener))
             except BadInput as e:
                 left_out.append(LeftOut(recording.name, e.message))
             else:
@@ -84,16 +102,18 @@ def prepare(
     return Prepared(sentences, left_out, seconds, script.speech)
 
 
-def _sentence(recording: Recording, script: Script, ear: Encoder, encoder: codec_encoder.Encoder) -> Sentence:
+def _sentence(recording: Recording, script: Script, listener: _Listener) -> Sentence:
     """Raises BadInput with the reason when it cannot be used."""
-    labels = [1 + ear.words.index(word) for word in recording.words if word != STOP]
-    found = alignment.align(alignment.listen(ear, recording.samples), labels)
-    if found is None or found.log_prob < alignment.MIN_LOG_PROB:
+    labels = [1 + listener.ear.words.index(word) for word in recording.words if word != STOP]
+    heard = alignment.listen(listener.ear, recording.samples)
+    if alignment.agreement(heard.words, labels) < alignment.MIN_LOG_PROB:
         raise BadInput("the model's ear hears something else than its transcript")
-    codes = codec_encoder.encode(encoder, recording.samples)
-    starts = iter(alignment.word_starts(found.named, len(codes)))
-    firsts = [None if word == STOP else next(starts) for word in recording.words]
-    return script.sentence(recording.words, deal(firsts, codes))
+    codes = codec_encoder.encode(listener.encoder, recording.samples)
+    phonemes = script.phonemes(recording.words)
+    found = alignment.spans(heard.states, phonemes, listener.phonemes, len(codes))
+    if found is None:
+        raise BadInput("it is too short for its transcript")
+    return script.sentence(recording.words, [codes[span] for span in found])
 
 
 def learn(

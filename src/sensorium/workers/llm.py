@@ -29,6 +29,7 @@ from sensorium.inference.rows import read_rows
 from sensorium.inference.scheduler import Limits, Scheduler
 from sensorium.inference.speaking import find_tokens
 from sensorium.inference.tokenizer import Tokenizer
+from sensorium.speech import pronunciations
 from sensorium.wire.records import (
     AdapterLoaded,
     Began,
@@ -203,7 +204,7 @@ def serve(
     reads_rows = bundle.capabilities.audio_in or bundle.capabilities.image_in
     with closing(LlamaBackend(mind, config, sha256=sha256)) as backend:
         tokenizer = Tokenizer(backend, word_space=bundle.prompt.get("text_form") == "spoken")
-        speech = find_tokens(bundle.speech, backend) if bundle.speech else None
+        speech = find_tokens(bundle.speech, backend, pronunciations.of(bundle)) if bundle.speech else None
         scheduler = Scheduler(backend, Adapters(backend, adapter_bytes), clock, limits, speech)
         warm_up(backend, scheduler.pace, clock, reads_rows=reads_rows)
         front.ready("llm", clock.now_s() - started_s, facts(bundle, backend))

@@ -19,7 +19,8 @@ from sensorium.inference.tokenizer import TokenizedPrompt, Tokenizer
 from sensorium.request import AdapterUse, Block, Part, Prompt, Sampling, Scope, SpeechFormat, Tier, Usage
 
 CODES = tuple(f"<|code_{i}|>" for i in range(8))
-SPECIALS = ("<|begin|>", "<|end|>", "<|speak|>", "<|done|>", *CODES)
+PHONEMES = tuple(f"<|phoneme_{i}|>" for i in range(3))
+SPECIALS = ("<|begin|>", "<|end|>", "<|speak|>", "<|done|>", *CODES, *PHONEMES)
 SPEECH = SpeechFormat(open="<|speak|>", close="<|done|>", first_code=CODES[0], groups=2, codes_per_group=4)
 GREEDY = Sampling()
 Rows = NDArray[np.float32]

@@ -5,20 +5,32 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.unit.inference.engine import CODES, SPECIALS, SPEECH
+from tests.unit.inference.engine import CODES, PHONEMES, SPECIALS, SPEECH
 
 from sensorium.errors import BundleError
 from sensorium.inference.fake import END, FakeBackend
-from sensorium.inference.speaking import Frame, Speaking, find_tokens, split_words
+from sensorium.inference.speaking import (
+    Frame,
+    Speaking,
+    SpeechTokens,
+    Word,
+    find_tokens,
+    split_words,
+)
 from sensorium.request import SpeechFormat
 
 BACKEND = FakeBackend(SPECIALS)
 TOKENS = find_tokens(SPEECH, BACKEND)
+P = PHONEMES
+SPELLED = find_tokens(
+    msgspec.structs.replace(SPEECH, first_phoneme=P[0], phonemes=("t", "@", "i:")), BACKEND, {"tea": (0, 2)}
+)
 A0, A3 = CODES[0], CODES[3]  # of group 0
 B0, B2 = CODES[4], CODES[6]  # of group 1: codes 0 and 2
 
@@ -32,8 +44,9 @@ def written(tokens: Sequence[int]) -> str:
     return b"".join(BACKEND.piece(token)[0] for token in tokens).decode()
 
 
-def words(text: str) -> list[list[int]]:
-    return split_words((token, BACKEND.piece(token)[0]) for token in BACKEND.tokenize(text))
+def words(text: str, tokens: SpeechTokens | None = None) -> list[Word]:
+    pieces = ((token, BACKEND.piece(token)[0]) for token in BACKEND.tokenize(text))
+    return split_words(tokens or TOKENS, pieces)
 
 
 def sure_of(token: int) -> NDArray[np.float32]:
@@ -42,14 +55,18 @@ def sure_of(token: int) -> NDArray[np.float32]:
     return logits
 
 
-def speak(text: str, wanted: Sequence[str]) -> tuple[Speaking, str, list[Frame]]:
+def speak(
+    text: str, wanted: Sequence[str], tokens: SpeechTokens | None = None
+) -> tuple[Speaking, str, list[Frame]]:
     """The reply `text` spoken with a mind that is sure of `wanted`, one token each: what stands in the
     sequence, and the frames. It breaks off when there is nothing more."""
-    return speak_of(text, [sure_of(ids(w)[0]) for w in wanted])
+    return speak_of(text, [sure_of(ids(w)[0]) for w in wanted], tokens)
 
 
-def speak_of(text: str, logits: Sequence[NDArray[np.float32]]) -> tuple[Speaking, str, list[Frame]]:
-    speaking = Speaking(TOKENS, words(text), END)
+def speak_of(
+    text: str, logits: Sequence[NDArray[np.float32]], tokens: SpeechTokens | None = None
+) -> tuple[Speaking, str, list[Frame]]:
+    speaking = Speaking(tokens or TOKENS, words(text, tokens), END)
     sequence, frames, left = [], [], list(logits)
     while not speaking.must_read or left:
         if speaking.must_read:
@@ -128,8 +145,8 @@ def test_a_word_lasts_as_long_as_it_is_more_likely_than_not() -> None:
 
 
 def test_words_begin_with_a_space_but_for_the_first() -> None:
-    assert [written(word) for word in words("hi there  you")] == ["hi", " there", " ", " you"]
-    assert [written(word) for word in words(" a b")] == [" a", " b"]
+    assert [written(word.text) for word in words("hi there  you")] == ["hi", " there", " ", " you"]
+    assert [written(word.text) for word in words(" a b")] == [" a", " b"]
     assert words("") == []
 
 
@@ -153,9 +170,30 @@ def test_whatever_is_wanted_the_words_are_the_replys_in_order_and_every_code_is_
     assert num_codes - 2 * len(frames) in (0, 1)
 
 
+def test_known_words_are_pronounced_as_it_stands_written_and_others_as_the_mind_says() -> None:
+    """given "tea", whose phonemes are known, and "i", whose are not"""
+    wanted = [P[1], A3, B0, "x", A0, B0, P[0], A0, B2, "x"]
+    # when the mind is sure of another second phoneme of "tea"
+    speaking, sequence, frames = speak("i tea", wanted, SPELLED)
+    # then
+    assert sequence == f"<|end|><|speak|>i tea{P[1]}{A3}{B0}<|end|>{P[0]}{A0}{B0}{P[2]}{A0}{B2}"
+    assert [frame.word for frame in frames] == [0, 1, 1] and speaking.over
+
+
+def test_the_mind_adds_no_phoneme_to_a_known_word() -> None:
+    _, sequence, _ = speak("tea so", [P[1], P[1], P[1]], SPELLED)
+    assert sequence == f"<|end|><|speak|>tea so{P[0]}{P[2]}<|end|>{P[1]}"
+
+
 @pytest.mark.parametrize(
     "speech",
     [
+        {"phonemes": ("a",), "first_phoneme": "<|nobody|>"},
+        {"phonemes": ("a",)},
+        {"phonemes": ("a", "a"), "first_phoneme": P[0]},
+        {"phonemes": tuple(map(str, range(300))), "first_phoneme": P[1]},  # behind the end
+        {"phonemes": ("a",), "first_phoneme": "<|speak|>"},
+        {"phonemes": ("a",), "first_phoneme": CODES[1]},
         {"open": "<|nobody|>"},
         {"first_code": "<|nobody|>"},
         {"codes_per_group": 100},  # letters would be codes

@@ -34,20 +34,39 @@ def test_codes_go_to_the_word_that_sounds() -> None:
     # given three words that begin in frames 1, 4 and 6 of 9
     marks = [WordMark(1 * FRAME, 0), WordMark(4 * FRAME, 2), WordMark(6 * FRAME, 7)]
     # when
-    spoken = split_by_word(["i", "like", "tea"], marks, [], frames(9))
+    spoken = split_by_word(["i", "like", "tea"], marks, [], frames(9), {})
     # then the silence before the first word is the first word's
     assert [len(word.codes) for word in spoken] == [4, 2, 3]
     assert np.concatenate([word.codes for word in spoken]).tolist() == frames(9).tolist()
 
 
-def test_a_word_without_a_mark_has_no_codes_and_none_are_lost() -> None:
+def test_a_word_without_a_mark_is_given_the_sounds_that_it_is_known_by() -> None:
+    """given "do not", which espeak-ng speaks as one, and the pause of the stop"""
     marks = [WordMark(0, 0), WordMark(5 * FRAME, 7)]
-    spoken = split_by_word(["in", "the", "box"], marks, [], frames(8))
+    names = ["d", "u:", "n", "0", "t", "g", "oU", "_:"]
+    phonemes = [PhonemeMark(i * FRAME, name) for i, name in enumerate(names)]
+    known = {"not": (1, 2, 3), ".": (0,), "do": (4,)}
+    # when
+    spoken = split_by_word(["do", "not", "go", "."], marks, phonemes, frames(9), known)
+    # then
+    assert [len(word.sounds) for word in spoken] == [2, 3, 2, 1]
+    assert [len(word.codes) for word in spoken] == [2, 3, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "known", [{}, {"the": (1, 2, 3)}, {"the": (0,)}], ids=["unknown", "longer", "a pause"]
+)
+def test_a_word_without_a_mark_has_no_codes_when_nothing_can_be_given_and_none_are_lost(
+    known: dict[str, tuple[int, ...]],
+) -> None:
+    marks = [WordMark(0, 0), WordMark(5 * FRAME, 7)]
+    phonemes = [PhonemeMark(0, "I"), PhonemeMark(2 * FRAME, "n"), PhonemeMark(5 * FRAME, "b")]
+    spoken = split_by_word(["in", "the", "box"], marks, phonemes, frames(8), known)
     assert [len(word.codes) for word in spoken] == [5, 0, 3]
 
 
 def test_marks_behind_the_sound_lose_nothing() -> None:
-    spoken = split_by_word(["a", "b"], [WordMark(0, 0), WordMark(99 * FRAME, 2)], [], frames(3))
+    spoken = split_by_word(["a", "b"], [WordMark(0, 0), WordMark(99 * FRAME, 2)], [], frames(3), {})
     assert [len(word.codes) for word in spoken] == [3, 0]
 
 
@@ -57,7 +76,7 @@ def test_codes_go_to_the_phoneme_in_which_they_begin() -> None:
     names = [(1, "h"), (2, "'aI"), (4.9, "_:"), (5.1, "_"), (6, "j"), (7, "t"), (7.2, "u:"), (8, "bogus")]
     phonemes = [PhonemeMark(round(at * FRAME), name) for at, name in names]
     # when
-    hi, you = split_by_word(["hi", "you"], marks, phonemes, frames(10))
+    hi, you = split_by_word(["hi", "you"], marks, phonemes, frames(10), {})
     # then
     found = [[(sound.phoneme, len(sound.codes)) for sound in word.sounds] for word in (hi, you)]
     assert found == [

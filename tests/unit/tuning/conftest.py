@@ -19,15 +19,18 @@ from sensorium.inference.llama import LlamaBackend, LlamaConfig
 def speaking_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     pytest.importorskip("torch", reason="voices are made with torch")
     from tests.unit.tuning.babbler import write_babbler
+    from training.mind.vocabulary import PHONEMES
 
     folder = tmp_path_factory.mktemp("speaking")
     nano = catalogue.SHIPPED / "nano"
-    for name in ("ear.onnx", "codec.onnx", "encoder.npz"):
+    for name in ("ear.onnx", "codec.onnx", "encoder.npz", "phonemes.npz", "pronunciations.txt"):
         shutil.copy(nano / name, folder / name)
     toml = (nano / "bundle.toml").read_text(encoding="utf-8")
     toml = re.sub(r'^sha256 = ".*"$', 'sha256 = ""', toml, flags=re.MULTILINE)
     toml = toml.replace('name = "nano"', 'name = "speaking"', 1)
-    toml = random_gguf.without_tables(toml, "voices", "speech") + random_gguf.speech_table(1_000)
+    toml = random_gguf.without_tables(toml, "voices", "speech") + random_gguf.speech_table(
+        1_000, phonemes=PHONEMES
+    )
     toml = re.sub(r"^audio_out = \w+", "audio_out = true", toml, flags=re.MULTILINE)
     (folder / "bundle.toml").write_text(toml, encoding="utf-8")
     write_babbler(folder / "mind.gguf")

@@ -17,7 +17,7 @@ from sensorium.inference.speaking import SpeechTokens  # noqa: E402
 from sensorium.tuning import decoder  # noqa: E402
 from sensorium.tuning.decoder import Decoder  # noqa: E402
 from sensorium.tuning.learning import TEXT_WEIGHT, Learner, Settings, is_code, make_batch  # noqa: E402
-from sensorium.tuning.script import Sentence, interleave  # noqa: E402
+from sensorium.tuning.script import Sentence, Sound, interleave  # noqa: E402
 
 SPEECH = SpeechTokens(open=16, close=23, first_code=1536, groups=2, codes_per_group=1000)
 BEGIN, SELF, END = 1, 9, 2
@@ -36,8 +36,9 @@ def sentences(count: int = 40) -> list[Sentence]:
     for _ in range(count):
         words = [[330 + int(w)] for w in rng.integers(0, 6, rng.integers(2, 5))]
         codes = [np.array([[w[0], 2 * w[0] % 997], [7, w[0]]]) for w in words]
+        sounds = [[Sound(1440 + w[0] % 60, c)] for w, c in zip(words, codes, strict=True)]
         plain = [BEGIN, SELF, *(w[0] for w in words), END]
-        ids = [*plain, *interleave(SPEECH, [*words, [END]], codes)]
+        ids = [*plain, *interleave(SPEECH, [*words, [END]], sounds)]
         made.append(Sentence(f"sentence of {len(words)}", np.array(ids, np.int32), len(plain)))
     return made
 

@@ -11,15 +11,18 @@ import pytest
 pytest.importorskip("torch", reason="the bundle's mind is made with torch")
 
 from training.mind import vocabulary
-from training.mind.speech import SpokenWord, interleave, split_by_word
+from training.mind.speech import Sound as SoundOf
+from training.mind.speech import SpokenWord, interleave, shipped_pronunciations
 
 from sensorium.bundles.catalogue import Bundle, find
 from sensorium.errors import BadInput, BundleError
 from sensorium.inference.llama import LlamaBackend
 from sensorium.inference.speaking import Speaking
-from sensorium.tuning.script import Script, deal, speech_of
+from sensorium.tuning.script import Script, speech_of
 
-WORDS = ("i", "like", "zorblax", "tea", ".")
+WORDS = ("i", "like", "tea", ".")
+# Of their phonemes: one, three, two, and a pause.
+COUNTS = (2, 3, 0, 5, 1, 2, 0)
 
 
 def frames(*counts: int) -> list[np.ndarray]:
@@ -33,18 +36,23 @@ def script(speaking_bundle: Bundle, backend: LlamaBackend) -> Script:
 
 
 def test_ids_are_those_of_training(script: Script) -> None:
-    codes = frames(2, 3, 5, 1, 0)
+    codes = frames(*COUNTS)
     sentence = script.sentence(WORDS, codes)
     text = [vocabulary.BEGIN, vocabulary.SELF, *vocabulary.encode(" ".join(WORDS)), vocabulary.END]
-    spoken = [SpokenWord(word, sound) for word, sound in zip(WORDS, codes, strict=True)]
+    left = iter(codes)
+    pronounced = shipped_pronunciations()
+    spoken = [
+        SpokenWord(word, tuple(SoundOf(vocabulary.FIRST_PHONEME + i, next(left)) for i in pronounced[word]))
+        for word in WORDS
+    ]
     assert sentence.ids.tolist() == [*text, *interleave(spoken)]
     assert sentence.speak_at == len(text)
-    assert sentence.text == "i like zorblax tea ."
+    assert sentence.text == "i like tea ."
 
 
-def test_the_scheduler_puts_the_same_words_in_the_same_places(script: Script) -> None:
-    # given a mind that is sure of the codes of a sentence, and at the end of each word anything else
-    codes = frames(2, 3, 5, 1, 0)
+def test_the_scheduler_puts_the_same_words_and_phonemes_in_the_same_places(script: Script) -> None:
+    # given a mind that is sure of the codes of a sentence, and at the end of each sound anything else
+    codes = frames(*COUNTS)
     ids = script.sentence(WORDS, codes).ids.tolist()
     drawn = [*_drawn(script, codes), script.speech.close]
     # when the house speaks it
@@ -71,15 +79,9 @@ def _drawn(script: Script, codes: Sequence[np.ndarray]) -> list[int]:
     return flat
 
 
-def test_codes_go_to_words_as_in_training() -> None:
-    codes = frames(9)[0]
-    from training.espeak import WordMark
-
-    words = ["i", "like", "tea", "."]
-    marks = [WordMark(640, 0), WordMark(4 * 640, 2), WordMark(6 * 640, 7)]
-    wanted = [word.codes.tolist() for word in split_by_word(words, marks, codes)]
-    assert [sound.tolist() for sound in deal([0, 4, 6, None], codes)] == wanted
-    assert [len(sound) for sound in deal([0, None, 3, 99], codes)] == [3, 0, 6, 0]
+def test_a_word_of_which_nothing_says_how_it_sounds_is_refused(script: Script) -> None:
+    with pytest.raises(BadInput, match="how 'zorblax' is pronounced"):
+        script.phonemes(("i", "zorblax"))
 
 
 @pytest.mark.parametrize("codes", [np.zeros((2, 3), np.int64), np.full((1, 2), 1_000), np.full((1, 2), -1)])
@@ -102,3 +104,7 @@ def test_a_mind_that_only_writes_has_no_voice(speaking_bundle: Bundle) -> None:
     )
     with pytest.raises(BundleError, match="spoken words"):
         speech_of(proser)
+    assert speaking_bundle.speech is not None
+    plain = msgspec.structs.replace(speaking_bundle.speech, phonemes=())
+    with pytest.raises(BundleError, match="phonemes"):
+        speech_of(msgspec.structs.replace(speaking_bundle, speech=plain))

@@ -115,7 +115,8 @@ def bundle_with(mind: Path | None, folder: Path) -> Bundle:
         return nano
     if not mind.is_file():
         raise BadInput(f"there is no {mind}", remedy="name the mind.gguf that training.mind.export wrote")
-    paths = {"mind": mind, **{role: nano.file(role) for role in ("ear", "codec", "codec_encoder")}}
+    roles = ("ear", "codec", "codec_encoder", "phonemes", "pronunciations")
+    paths = {"mind": mind, **{role: nano.file(role) for role in roles}}
     files = {}
     for role, path in paths.items():
         copy = shutil.copyfile(path, folder / f"{role}{path.suffix}")

@@ -1,7 +1,7 @@
 """Keeps how nano and its voices say one sentence, for the tests: `python -m training.golden_voices`.
 
-tests/unit/bundles/golden/NAME.wav, 16 kHz mono, of the mind's own voice ("base") and the first two that come with
-the bundle. To be run after a new mind or new voices were shipped, and listened to.
+tests/unit/bundles/golden/NAME.wav, 16 kHz mono, of the mind's own voice ("base") and the first two that come
+with the bundle. To be run after a new mind or new voices were shipped, and listened to.
 """
 
 from __future__ import annotations

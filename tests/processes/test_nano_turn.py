@@ -30,7 +30,9 @@ def test_a_spoken_question_is_answered_aloud_in_the_personas_own_voice(place: Pl
     out = place.home / "maya.wav"
     ask = ("ask", "--persona", "maya", "--json")
     aloud = place.run(*ask, "--wav", str(EVENING / "01-maya-likes.wav"), "--out", str(out)).value["turns"][0]
-    typed = place.run(*ask, "--text", aloud["heard"], "--out", str(place.home / "typed.wav")).value["turns"][0]
+    typed = place.run(*ask, "--text", aloud["heard"], "--out", str(place.home / "typed.wav")).value["turns"][
+        0
+    ]
     # then by voice and by text the answer is the same
     assert "likes" not in aloud["said"] and aloud["said"] == typed["said"] and aloud["error"] == ""
     for turn in (aloud, typed):

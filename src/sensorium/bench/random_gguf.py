@@ -149,8 +149,8 @@ def write_bundle(folder: Path, *, seed: int = 0, codes_per_group: int = 0, **den
     """A loadable bundle like nano (its bundle.toml, its ear if there is one) with a random mind.
 
     The words of the rules and of the shipped personas are single tokens. With `codes_per_group` it speaks,
-    in two groups of codes. `dense` goes to `write_dense`. Returns `folder`. Raises MissingExtra as
-    `write_dense`.
+    in nano's phonemes and two groups of codes. `dense` goes to `write_dense`. Returns `folder`. Raises
+    MissingExtra as `write_dense`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     nano = catalogue.SHIPPED / "nano"
@@ -160,11 +160,15 @@ def write_bundle(folder: Path, *, seed: int = 0, codes_per_group: int = 0, **den
     toml = re.sub("^(audio_in|audio_out|image_in) = true$", r"\1 = false", toml, flags=re.MULTILINE)
     toml = without_tables(toml, "voices", "speech")
     if codes_per_group:
-        toml = toml.replace("audio_out = false", "audio_out = true") + speech_table(codes_per_group)
-        dense["sounds"] = ("<|speak|>", "<|done|>", *(f"<|code_{i}|>" for i in range(2 * codes_per_group)))
+        phonemes = speech.phonemes if (speech := catalogue.find("nano").speech) else ()
+        toml = toml.replace("audio_out = false", "audio_out = true") + speech_table(codes_per_group, phonemes)
+        codes = (f"<|code_{i}|>" for i in range(2 * codes_per_group))
+        spelled = (f"<|phoneme_{i}|>" for i in range(len(phonemes)))
+        dense["sounds"] = ("<|speak|>", "<|done|>", *spelled, *codes)
     (folder / "bundle.toml").write_text(toml.replace('name = "nano"', 'name = "random"', 1), encoding="utf-8")
-    if (nano / "ear.onnx").is_file():
-        shutil.copy(nano / "ear.onnx", folder / "ear.onnx")
+    for name in ("ear.onnx", "phonemes.npz", "pronunciations.txt"):
+        if (nano / name).is_file():
+            shutil.copy(nano / name, folder / name)
     write_dense(folder / "mind.gguf", seed=seed, extra_words=_known_words(toml), **dense)
     return folder
 

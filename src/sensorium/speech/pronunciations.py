@@ -22,7 +22,8 @@ Pronunciations = dict[str, tuple[int, ...]]
 
 
 def of(bundle: Bundle) -> Pronunciations:
-    """None where it has no such file, or its mind no phonemes. Raises BundleError as `read`, and for a missing or altered file."""
+    """None where it has no such file, or its mind no phonemes. Raises BundleError as `read`, and for a file
+    that is missing or altered."""
     if "pronunciations" not in bundle.files or not (bundle.speech and bundle.speech.phonemes):
         return {}
     return read(bundle.file("pronunciations"), bundle.speech.phonemes)

@@ -92,11 +92,6 @@ def speech_of(bundle: Bundle) -> tuple[PromptFormat, SpeechFormat]:
             f"bundle {bundle.name} does not write its replies as spoken words and one closing token",
             remedy="voices are made only for bundles that do",
         )
-    if not bundle.speech.phonemes or not {"phonemes", "pronunciations"} <= bundle.files.keys():
-        raise BundleError(
-            f"bundle {bundle.name} does not spell what it says in phonemes",
-            remedy="voices are made only for bundles that do",
-        )
     return prompt_format, bundle.speech
 
 

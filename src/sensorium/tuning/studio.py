@@ -79,7 +79,12 @@ def prepare(
 ) -> Prepared:
     """Reads and aligns what can be used. Raises BadInput when that is less than `min_seconds`, BundleError
     when the bundle's mind does not speak or its files cannot be used."""
-    speech_of(bundle)
+    _, speech = speech_of(bundle)
+    if not speech.phonemes or not {"phonemes", "pronunciations"} <= bundle.files.keys():
+        raise BundleError(
+            f"bundle {bundle.name} does not spell what it says in phonemes",
+            remedy="voices are made only for bundles that do",
+        )
     with closing(LlamaBackend(bundle.file("mind"), LlamaConfig(cells=512, sequences=2))) as backend:
         script = Script(bundle, backend)
         listener = _listener(bundle, script)

@@ -16,7 +16,7 @@ from training.mind.exam import draw_exam
 from training.mind.mouth import BASE_STYLE
 from training.mind.play import SILENCE, Newest
 from training.mind.scene import Copy, Place
-from training.mind.vocabulary import CODES_PER_GROUP, NUM_GROUPS
+from training.mind.vocabulary import CODES_PER_GROUP, NUM_GROUPS, PHONEMES
 from training.mind.whole_exam import _Listener, facts_heard, facts_of, plain, questions, rows
 from training.world import VOCABULARY
 
@@ -46,7 +46,7 @@ def mind(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         width=WIDTH,
         seed=5,
         extra_words=VOCABULARY,
-        sounds=(SPEECH.open, SPEECH.close, *codes),
+        sounds=(SPEECH.open, SPEECH.close, *(f"<|phoneme_{i}|>" for i in range(len(PHONEMES))), *codes),
     )
     num_words = len(EarModel.load(find("nano").file("ear")).words)
     weight = np.random.default_rng(1).standard_normal((WIDTH, num_words)).astype(np.float32)

@@ -104,7 +104,3 @@ def test_a_mind_that_only_writes_has_no_voice(speaking_bundle: Bundle) -> None:
     )
     with pytest.raises(BundleError, match="spoken words"):
         speech_of(proser)
-    assert speaking_bundle.speech is not None
-    plain = msgspec.structs.replace(speaking_bundle.speech, phonemes=())
-    with pytest.raises(BundleError, match="phonemes"):
-        speech_of(msgspec.structs.replace(speaking_bundle, speech=plain))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -16,7 +17,7 @@ from sensorium.audio import write_wav
 from sensorium.bundles import gguf_adapter, gguf_file
 from sensorium.bundles.catalogue import Bundle
 from sensorium.clock import ManualClock
-from sensorium.errors import BadInput
+from sensorium.errors import BadInput, BundleError
 from sensorium.tuning import kept
 from sensorium.tuning.learning import Progress, Settings
 from sensorium.tuning.studio import (
@@ -36,6 +37,11 @@ TEXTS = [
     "the dog is in the garden .",
     "what do you like .",
     "my name is maya .",
+    "hello my name is sam .",
+    "i like the green garden .",
+    "the green tea is in the garden .",
+    "what is my name .",
+    "i like maya and the dog .",
 ]
 CARD = Card(
     name="warm",
@@ -44,7 +50,7 @@ CARD = Card(
     consent="a synthesizer; nobody was recorded",
     preview_text="-",
 )
-QUICK = Settings(rank=2, alpha=4.0, tokens_per_step=400, rate=2e-3, num_epochs=12, max_seconds=60.0)
+QUICK = Settings(rank=2, alpha=4.0, tokens_per_step=400, rate=4e-3, num_epochs=10, max_seconds=60.0)
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +60,9 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_wav(folder / f"{i}.wav", engine().speak(text, Style("en-us+f3")).samples, 16_000)
         (folder / f"{i}.txt").write_text(text)
     # one that says something else, and one that nobody wrote down
-    write_wav(folder / "8.wav", engine().speak(TEXTS[0], Style("en-us")).samples, 16_000)
-    (folder / "8.txt").write_text("what do you like best about green apples")
-    write_wav(folder / "9.wav", engine().speak(TEXTS[0], Style("en-us")).samples, 16_000)
+    write_wav(folder / "other.wav", engine().speak(TEXTS[0], Style("en-us")).samples, 16_000)
+    (folder / "other.txt").write_text("what do you like best about green apples")
+    write_wav(folder / "untold.wav", engine().speak(TEXTS[0], Style("en-us")).samples, 16_000)
     return folder
 
 
@@ -85,10 +91,10 @@ def make(
 def test_recordings_become_sentences_and_others_are_named(prepared: Prepared) -> None:
     assert sorted(s.text for s in prepared.sentences) == sorted(TEXTS)
     assert dict(prepared.left_out) == {
-        "8.wav": "the model's ear hears something else than its transcript",
-        "9.wav": "it has no transcript",
+        "other.wav": "the model's ear hears something else than its transcript",
+        "untold.wav": "it has no transcript",
     }
-    assert 5.0 < prepared.seconds < 15.0
+    assert 10.0 < prepared.seconds < 30.0
     # every word of a sentence has codes, or those of the one before it
     for sentence in prepared.sentences:
         codes = int((sentence.ids >= prepared.speech.first_code).sum())
@@ -134,6 +140,13 @@ def test_nothing_to_go_on_with_and_what_is_damaged_are_refused(
 def test_too_little_is_refused_with_what_was_left_out(speaking_bundle: Bundle, recordings: Path) -> None:
     with pytest.raises(BadInput, match=r"0\.\d minutes .* needs 5; left out: 2 \(1: .*no transcript"):
         prepare(speaking_bundle, recordings)
+
+
+def test_a_mind_that_has_no_phonemes_cannot_be_taught(speaking_bundle: Bundle, recordings: Path) -> None:
+    assert speaking_bundle.speech is not None
+    plain = msgspec.structs.replace(speaking_bundle.speech, phonemes=())
+    with pytest.raises(BundleError, match="does not spell"):
+        prepare(msgspec.structs.replace(speaking_bundle, speech=plain), recordings)
 
 
 def test_a_summary_names_the_most_frequent_reason_first() -> None:

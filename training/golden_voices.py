@@ -11,7 +11,7 @@ from pathlib import Path
 from sensorium.audio import write_wav
 from sensorium.bundles.catalogue import Bundle, find
 from sensorium.clock import SystemClock
-from sensorium.speech.codec import SAMPLE_RATE_HZ
+from sensorium.speech.native import SAMPLE_RATE_HZ
 from sensorium.tuning.preview import speak, words_of
 from training.judge import to_float
 

@@ -29,6 +29,11 @@ DOG = Newest(
     "person", "sam", "what is my dog called", "your dog is called rex .", "recall_mine",
     copies=(Copy("rex", (Place("line", 0),), "dog"),),
 )  # fmt: skip
+# No word of it is like another that the judge knows.
+TURTLE = Newest(
+    "person", "sam", "what is my turtle called", "your turtle is called bandit .", "recall_mine",
+    copies=(Copy("bandit", (Place("line", 0),), "turtle"),),
+)  # fmt: skip
 ECHO = Newest(
     "person", "sam", "say of the", "of the .", "repeat", copies=(Copy("of the", (Place("line", 0),)),)
 )
@@ -90,12 +95,12 @@ def test_questions_are_held_out_spoken_and_answered_in_words_of_the_judge() -> N
 def test_a_right_answer_in_a_clear_voice_is_heard_and_a_wrong_text_never_counts() -> None:
     # given what a perfect mind would write and speak
     encoder = codec_encoder.load(find("nano").file("codec_encoder"))
-    codes = codec_encoder.encode(encoder, engine().speak(" ".join(plain(DOG.reply)), BASE_STYLE).samples)
+    codes = codec_encoder.encode(encoder, engine().speak(" ".join(plain(TURTLE.reply)), BASE_STYLE).samples)
     spoken = Spoken(codes, np.zeros(len(codes), np.int64), True)
     listener = _Listener()
     # when
-    right = listener.outcome("fillers", DOG, Answer(DOG.reply, spoken))
-    wrong = listener.outcome("fillers", DOG, Answer("your dog is called max .", spoken))
+    right = listener.outcome("fillers", TURTLE, Answer(TURTLE.reply, spoken))
+    wrong = listener.outcome("fillers", TURTLE, Answer("your turtle is called max .", spoken))
     # then
     assert right.written and right.facts and right.ceiling_facts and right.ended
     assert not (wrong.written or wrong.exact or wrong.facts) and wrong.ceiling_facts

@@ -18,10 +18,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sensorium.bundles import pronunciations
 from sensorium.bundles.catalogue import find
-from sensorium.speech import pronunciations
+from sensorium.bundles.pronunciations import Pronunciations
 from sensorium.speech.codec import FRAME_SAMPLES
-from sensorium.speech.pronunciations import Pronunciations
 from training.espeak import PhonemeMark, WordMark
 from training.mind.vocabulary import (
     CODES_PER_GROUP,

@@ -80,7 +80,8 @@ class Engine:
     """Scheduler, cache and llama.cpp; `forgets` empties the cache before each turn."""
 
     def __init__(self, bundle: Bundle, adapters: Sequence[Path], *, forgets: bool) -> None:
-        config = LlamaConfig(cells=CELLS, sequences=32, decode_threads=1, batch_threads=1)
+        # float32: what rounding to float16 does to a near tie depends on what else is in the batch.
+        config = LlamaConfig(cells=CELLS, sequences=32, decode_threads=1, batch_threads=1, kv_type="f32")
         self._backend = Listening(LlamaBackend(bundle.file("mind"), config))
         registry = Adapters(self._backend, 1 << 30)
         for path in adapters:

@@ -17,6 +17,7 @@ import numpy as np
 from sensorium.bench import random_gguf
 from sensorium.bench.equality import NUM_PERSONAS, QUESTIONS, Conversation
 from sensorium.bench.figures import Figure
+from sensorium.bundles import pronunciations
 from sensorium.bundles.catalogue import Bundle
 from sensorium.clock import SystemClock
 from sensorium.history import Entry
@@ -30,7 +31,6 @@ from sensorium.inference.speaking import find_tokens
 from sensorium.inference.tokenizer import Tokenizer
 from sensorium.persona import Persona, Voice
 from sensorium.request import AdapterUse, Prompt, SpeechFormat, Usage
-from sensorium.speech import pronunciations
 from sensorium.speech.codec import CodecModel, Decoder
 from sensorium.speech.mouth import WordCodes
 from sensorium.speech.native import SAMPLE_RATE_HZ, NativeVoice

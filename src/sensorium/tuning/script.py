@@ -15,13 +15,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sensorium.bundles import pronunciations
 from sensorium.bundles.catalogue import Bundle
 from sensorium.errors import BadInput, BundleError
 from sensorium.inference.backend import Backend
 from sensorium.inference.speaking import SpeechTokens, Word, find_tokens, split_words
 from sensorium.prompting.format import PromptFormat, from_bundle
 from sensorium.request import Block, Part, Prompt, Scope, SpeechFormat, Tier
-from sensorium.speech import pronunciations
 
 Codes = NDArray[np.int64]  # (frames, groups)
 

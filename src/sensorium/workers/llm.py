@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sensorium.bundles import catalogue
+from sensorium.bundles import catalogue, pronunciations
 from sensorium.bundles.catalogue import Bundle
 from sensorium.clock import Clock, SystemClock
 from sensorium.errors import AdapterError, NotFound, SensoriumError
@@ -29,7 +29,6 @@ from sensorium.inference.rows import read_rows
 from sensorium.inference.scheduler import Limits, Scheduler
 from sensorium.inference.speaking import find_tokens
 from sensorium.inference.tokenizer import Tokenizer
-from sensorium.speech import pronunciations
 from sensorium.wire.records import (
     AdapterLoaded,
     Began,

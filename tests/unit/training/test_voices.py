@@ -25,7 +25,7 @@ from sensorium.tuning import kept  # noqa: E402
 from sensorium.tuning.learning import Settings  # noqa: E402
 from sensorium.voices import card  # noqa: E402
 
-QUICK = Settings(rank=2, alpha=4.0, tokens_per_step=300, rate=2e-3, num_epochs=3)
+QUICK = Settings(rank=2, alpha=4.0, tokens_per_step=300, rate=4e-3, num_epochs=6)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def mind(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(mind: Path, tmp_path_factory: pytest.TempPathFactory) -> voices.Job:
     """A voice that was stopped after its first step, and then gone on with."""
     folder = tmp_path_factory.mktemp("maya")
-    job = voices.Job("maya", Style("en-us+f3"), folder, minutes=0.25, mind=mind, settings=QUICK)
+    job = voices.Job("maya", Style("en-us+f3"), folder, minutes=0.6, mind=mind, settings=QUICK)
     asked = iter((False, True))
     assert voices.make(job, lambda: next(asked)) is None
     assert {path.name for path in folder.iterdir()} == {kept.NAME, "recordings"}

@@ -37,12 +37,7 @@ TEXTS = [
     "the dog is in the garden .",
     "what do you like .",
     "my name is maya .",
-    "hello my name is sam .",
-    "i like the green garden .",
-    "the green tea is in the garden .",
-    "what is my name .",
-    "i like maya and the dog .",
-]
+] * 2  # What is held out is learnt, too: even by a mind of noise.
 CARD = Card(
     name="warm",
     licence="CC0-1.0",

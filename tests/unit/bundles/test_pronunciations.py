@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from sensorium.bundles import pronunciations
 from sensorium.bundles.catalogue import find
 from sensorium.errors import BundleError
-from sensorium.speech import pronunciations
 
 NAMES = ("_", "m", "aI", "@")
 

@@ -1,4 +1,4 @@
-"""Trains what tells phonemes from the ear's states: `python -m training.ear.phonemes`. About two minutes.
+"""Trains what tells phonemes from the ear's states: `python -m training.ear.phonemes`. Half a minute.
 
 One linear layer, which makes voices of recordings need no other model (`sensorium/tuning/alignment.py`). It
 becomes the bundle's `phonemes.npz`, its SHA-256 goes to bundle.toml. Prints how many frames it gets right.
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sensorium.bundles.catalogue import find
 from sensorium.hearing.encoder import EarModel, Encoder
 from sensorium.speech.codec import FRAME_SAMPLES
-from sensorium.tuning.alignment import FRAMES_AFTER, listen
+from sensorium.tuning.alignment import listen, states_after
 from training.ear.bundle import BUNDLE, record
 from training.ear.voices import held_out_style
 from training.espeak import Style, engine
@@ -49,8 +49,7 @@ def frames(
             phonemes[min(num - 1, round(mark.sample / FRAME_SAMPLES)) :] = (
                 PHONEME_ID[mark.name] - FIRST_PHONEME
             )
-        states = listen(ear, speech.samples).states
-        seen.append(np.concatenate([states[k : k + num] for k in range(1, 1 + FRAMES_AFTER)], 1))
+        seen.append(states_after(listen(ear, speech.samples).states, num))
         named.append(phonemes)
     return np.concatenate(seen), np.concatenate(named)
 

@@ -1,7 +1,7 @@
 """Writes nano's pronunciations, as espeak-ng's base voice has them: `python -m training.mind.pronunciations`.
 
-Of each word the way that is heard most often in sentences, where nearly all stand between others. About
-a minute. They go to the bundle, their SHA-256 to bundle.toml.
+Of each word the way that is heard most often in sentences, where nearly all stand between others. A quarter
+of a minute. They go to the bundle, their SHA-256 to bundle.toml.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from training.ear.bundle import BUNDLE, record
 from training.espeak import PhonemeMark, WordMark, engine
 from training.mind import mouth
-from training.mind.speech import bare
+from training.mind.speech import bare, starts_of
 from training.mind.vocabulary import WORDS
 from training.phonemes import PAUSE
 
@@ -27,11 +27,7 @@ def pronounced(
     words: Sequence[str], marks: Sequence[WordMark], phonemes: Iterable[PhonemeMark]
 ) -> list[tuple[str, tuple[str, ...]]]:
     """What each word of a sentence sounds like, of those that do not share a mark with the next."""
-    starts = {mark.character: mark.sample for mark in marks}
-    at, samples = 0, []
-    for word in words:
-        samples.append(starts.get(at))
-        at += len(word) + 1
+    samples = starts_of(words, marks)
     names = bare(phonemes)
     found = []
     for word, start, end in zip(words, samples, [*samples[1:], 1 << 60], strict=True):

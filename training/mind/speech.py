@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -86,12 +87,7 @@ def split_by_word(
     What comes before the first mark belongs to the first word. A word without a mark is given its share of
     the sounds of the word before it, as it is `pronounced`; none when they are too few.
     """
-    samples = {mark.character: mark.sample for mark in marks}
-    starts: list[int | None] = []
-    at = 0
-    for word in words:
-        starts.append(samples.get(at))
-        at += len(word) + 1
+    starts = starts_of(words, marks)
     starts[:1] = [0]
     spans: list[_Span | None] = []
     end = len(codes)
@@ -109,6 +105,13 @@ def split_by_word(
     return _shared(spoken, pronounced)
 
 
+def starts_of(words: Sequence[str], marks: Sequence[WordMark]) -> list[int | None]:
+    """The sample at which each word begins, None where it has no mark."""
+    samples = {mark.character: mark.sample for mark in marks}
+    characters = accumulate((len(word) + 1 for word in words), initial=0)
+    return [samples.get(at) for at, _ in zip(characters, words, strict=False)]
+
+
 def _shared(spoken: list[SpokenWord], pronounced: Pronunciations) -> list[SpokenWord]:
     for i in range(len(spoken) - 1, 0, -1):
         wanted = pronounced.get(spoken[i].text)
@@ -117,7 +120,7 @@ def _shared(spoken: list[SpokenWord], pronounced: Pronunciations) -> list[Spoken
         before = next(j for j in range(i - 1, -1, -1) if spoken[j].sounds or not j)
         sounds = spoken[before].sounds
         kept, given = sounds[: -len(wanted)], sounds[-len(wanted) :]
-        if kept and [s.phoneme == _PAUSE for s in given] == [FIRST_PHONEME + i == _PAUSE for i in wanted]:
+        if kept and [s.phoneme == _PAUSE for s in given] == [FIRST_PHONEME + n == _PAUSE for n in wanted]:
             spoken[before] = spoken[before]._replace(sounds=kept)
             spoken[i] = spoken[i]._replace(sounds=given)
     return spoken

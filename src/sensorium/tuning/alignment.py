@@ -66,6 +66,11 @@ def agreement(log_probs: Floats, labels: Sequence[int]) -> float:
     return float(np.mean(best))
 
 
+def states_after(states: Floats, num_frames: int) -> Floats:
+    """What tells the phoneme of each of the first frames: (frames, FRAMES_AFTER x width)."""
+    return np.concatenate([states[k : k + num_frames] for k in range(1, 1 + FRAMES_AFTER)], 1)
+
+
 def spans(
     states: Floats, phonemes: Sequence[int], projection: Projection, num_frames: int
 ) -> list[slice] | None:
@@ -73,8 +78,7 @@ def spans(
     (frames, width) have FRAMES_AFTER more at the least. None when there are too few for so many phonemes."""
     if num_frames < 1:
         return None
-    after = [states[k : k + num_frames] for k in range(1, 1 + FRAMES_AFTER)]
-    seen = np.concatenate(after, 1)
+    seen = states_after(states, num_frames)
     log_probs = _log_probs(np.concatenate([projection.row(row) for row in seen]))
     path = _best_path(log_probs[:, list(phonemes)], np.full(len(phonemes), _SKIP_LOG_PROB))
     if path is None:

@@ -69,7 +69,9 @@ class Script:
         return [number for word in words for number in self.speech.pronunciations[word]]
 
     def sentence(self, words: Sequence[str], codes: Sequence[Codes]) -> Sentence:
-        """`codes` of each of `phonemes(words)`. Raises BadInput as `words`, and for codes that are none."""
+        """`codes` of each of `phonemes(words)`. Raises BadInput as these two, and for codes that are none."""
+        if len(codes) != len(self.phonemes(words)):
+            raise BadInput(f"{len(codes)} sounds for the {len(self.phonemes(words))} of {' '.join(words)!r}")
         found = self.words(words)
         sounds = iter(codes)
         said = [[Sound(phoneme, next(sounds)) for phoneme in word.phonemes] for word in found]

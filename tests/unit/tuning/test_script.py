@@ -81,7 +81,12 @@ def _drawn(script: Script, codes: Sequence[np.ndarray]) -> list[int]:
 
 def test_a_word_of_which_nothing_says_how_it_sounds_is_refused(script: Script) -> None:
     with pytest.raises(BadInput, match="how 'zorblax' is pronounced"):
-        script.phonemes(("i", "zorblax"))
+        script.sentence(("i", "zorblax"), frames(1))
+
+
+def test_no_code_is_lost_because_there_are_more_than_sounds(script: Script) -> None:
+    with pytest.raises(BadInput, match="2 sounds for the 1"):
+        script.sentence(("i",), frames(1, 1))
 
 
 @pytest.mark.parametrize("codes", [np.zeros((2, 3), np.int64), np.full((1, 2), 1_000), np.full((1, 2), -1)])

@@ -90,7 +90,7 @@ def test_recordings_become_sentences_and_others_are_named(prepared: Prepared) ->
         "untold.wav": "it has no transcript",
     }
     assert 10.0 < prepared.seconds < 30.0
-    # every word of a sentence has codes, or those of the one before it
+    # whole frames, and not just a few
     for sentence in prepared.sentences:
         codes = int((sentence.ids >= prepared.speech.first_code).sum())
         assert codes % 2 == 0 and codes > 2 * 20

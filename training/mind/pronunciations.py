@@ -19,7 +19,8 @@ from training.phonemes import PAUSE
 
 FILE = BUNDLE / "pronunciations.txt"
 _SENTENCES = 3_000
-_FEWEST = 5
+# A mark is off by a phoneme now and then: so often that the right way wins.
+_FEWEST = 24
 _SEED = "pronunciations"
 
 

@@ -111,10 +111,10 @@ class Engine:
         self._lib.espeak_Synth(data, len(data) + 1, 0, 1, 0, _CHARS_UTF8, None, None)
         pcm = np.concatenate(self._pcm) if self._pcm else np.zeros(0, np.int16)
         samples = resample_to_16k(pcm.astype(np.float32) * np.float32(_PEAK_SCALE / 32768.0))
-        words = [WordMark(_at_16k(s), p - 1) for kind, p, s, _ in self._events if kind == _EVENT_WORD]
-        phonemes = [
-            PhonemeMark(_at_16k(s), name) for kind, _, s, name in self._events if kind == _EVENT_PHONEME
-        ]
+        marks = [(kind, at, _at_16k(sample), name) for kind, at, sample, name in self._events]
+        words = [WordMark(sample, at - 1) for kind, at, sample, _ in marks if kind == _EVENT_WORD]
+        starts = spread([(sample, name) for _, _, sample, name in marks])
+        phonemes = [PhonemeMark(*mark) for mark in starts if mark[1]]
         return Speech(samples, words, phonemes)
 
     def _apply(self, style: Style) -> None:
@@ -144,6 +144,18 @@ class Engine:
                 self._events.append((event.type, event.text_position, event.sample, name))
             i += 1
         return 0
+
+
+def spread(marks: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """(sample, phoneme or "" for a word), in the engine's order. It speaks a vowel and the "l", "m" or "n"
+    after it as one and marks the second at its end, where the next word may begin: that one is given the last
+    third."""
+    found = list(marks)
+    for i in range(1, len(marks) - 1):
+        (before, vowel), (sample, name), (after, _) = found[i - 1], marks[i], marks[i + 1]
+        if name and vowel and sample == after and not name.startswith("_"):
+            found[i] = (before + 2 * (sample - before) // 3, name)
+    return found
 
 
 @cache

@@ -16,7 +16,7 @@ from training.world import SPLITS, Split
 SKILLS = (
     "own_fact", "own_yes_no", "own_unknown", "name", "tell", "recall_mine", "recall_changed", "recall_theirs",
     "recall_unknown", "memory", "time", "presence", "sight", "colour", "sums", "manners", "repeat", "said",
-    "comings", "beyond", "silence",
+    "comings", "beyond", "silence", "spell", "backchannel", "interrupted",
 )  # fmt: skip
 # Of these, pictures can be the subject.
 SEEN_SKILLS = ("sight", "colour")

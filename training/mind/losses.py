@@ -27,8 +27,8 @@ from training.mind.vocabulary import CODES_PER_GROUP, FIRST_CODE, NUM_GROUPS, SE
 from training.world import Split
 
 # By weight class: not learnt, own answers, what people say, the answer to the newest message (it alone can
-# draw on the moment, so it is seldom and counts double), codes, what stands among codes.
-CLASS_WEIGHTS = (0.0, 1.0, 0.05, 2.0, 0.5, 1.0)
+# draw on the moment, so it is seldom and counts double), codes, what stands among codes, who answers.
+CLASS_WEIGHTS = (0.0, 1.0, 0.05, 2.0, 0.5, 1.0, 0.3)
 # The batch of speech beside that of plays, of whose loss little is left.
 SPEECH_WEIGHT = 0.5
 # Of the codes that the mind reads up to so many are others than it should have said, a share for each page:

@@ -13,9 +13,19 @@ from training import world
 from training.mind.now import ask_presence, ask_time, draw_moment
 from training.mind.own import own_fact, own_name, own_yes_no
 from training.mind.pictures import PictureBank
-from training.mind.scene import Attr, Copy, Line, Moment, Scene, Speaks, Turn, draw_facts, draw_scene
+from training.mind.scene import (
+    Attr,
+    Copy,
+    Line,
+    Moment,
+    Scene,
+    Speaks,
+    Turn,
+    draw_facts,
+    draw_scene,
+)
 from training.mind.sight import ask_sight
-from training.mind.talk import beyond, comings, manners, repeat, said, sums
+from training.mind.talk import STOPPED, beyond, comings, interrupt, manners, repeat, said, spell, sums
 from training.mind.told import recall_mine, recall_theirs, tell
 from training.world import Split
 
@@ -40,6 +50,8 @@ TOPICS: dict[Topic, tuple[float, float]] = {
     said: (0.8, 8.0),
     comings: (0.2, 2.4),
     beyond: (0.5, 1.4),
+    spell: (0.5, 4.0),
+    interrupt: (0.3, 1.5),
 }
 # These need the moment, which is gone by the time they are history.
 _OF_THE_MOMENT = (ask_time, ask_presence, ask_sight)
@@ -148,6 +160,9 @@ def addressed(scene: Scene, turn: Turn, text: str, name: str, chance: float) -> 
 
 
 def _play_turn(scene: Scene) -> None:
+    if scene.broken_off and scene.rng.random() < 0.4:
+        _talk_to_self(scene, "person", scene.rng.choice(scene.people), interrupt)
+        return
     draw = scene.rng.random()
     if draw < 0.06:
         _come_or_go(scene)
@@ -187,7 +202,8 @@ def _talk_to_other(scene: Scene, other: str) -> None:
     topic = _topic(rng, _IN_HISTORY)
     moment = draw_moment(scene) if topic in _OF_THE_MOMENT else Moment()
     turn = topic(scene, Speaks(other, facts), speaker, moment)
-    text = addressed(scene, turn, put(scene, turn), other, 0.85)
+    # Who is not named is whoever answered last: so the next to speak can be foreseen.
+    text = addressed(scene, turn, put(scene, turn), other, 0.6 if scene.last_voice == other else 1.0)
     scene.add(Line("person", speaker, text))
     replies = rng.random() < 0.93
     if turn.about and turn.skill == "tell":
@@ -198,24 +214,33 @@ def _talk_to_other(scene: Scene, other: str) -> None:
             scene.learn(*turn.about)
 
 
-def _talk_to_self(scene: Scene, kind: str, speaker: str) -> None:
+def _talk_to_self(scene: Scene, kind: str, speaker: str, topic: Topic | None = None) -> None:
     """Somebody and this persona."""
     rng = scene.rng
-    topic = _topic(rng, _IN_HISTORY)
+    topic = topic or _topic(rng, _IN_HISTORY)
     if kind == "persona":
         topic = rng.choice((own_fact, own_yes_no, own_name, manners))
     of_moment = topic in _OF_THE_MOMENT
     turn = topic(scene, Speaks(scene.name, scene.facts), speaker, _moment_for(scene, of_moment))
-    text = addressed(scene, turn, put(scene, turn), scene.name, 1.0 if kind == "persona" else 0.6)
+    unnamed = kind == "person" and scene.last_voice in ("", scene.name)
+    text = addressed(scene, turn, put(scene, turn), scene.name, 0.5 if unnamed else 1.0)
     scene.add(Line(kind, speaker, text))
     if turn.about and turn.skill == "tell":
         scene.learn(*turn.about)
-    draw = rng.random()
-    if draw < 0.9:
+    draw, broken_off = rng.random(), scene.broken_off
+    if draw < 0.88 or topic is interrupt:
         scene.add(Line("self", scene.name, turn.reply, not of_moment, turn.copies))
-    elif draw < 0.94:
-        words = turn.reply.split()
-        scene.add(Line("self", scene.name, " ".join(words[: rng.randint(1, len(words))])))
+        if turn.reply == STOPPED:
+            scene.broken_off = broken_off
+        elif kind == "person" and rng.random() < 0.06:
+            scene.add(Line("person", speaker, _nod(scene)))
+    elif draw < 0.95 and not of_moment:
+        scene.break_off(turn, rng.randint(1, turn.reply.count(" ")))
+
+
+def _nod(scene: Scene) -> str:
+    """What a listener puts in, to which nobody answers."""
+    return scene.rng.choice(world.templates("backchannel", scene.split))
 
 
 def _moment_for(scene: Scene, of_moment: bool) -> Moment:
@@ -227,6 +252,9 @@ def _moment_for(scene: Scene, of_moment: bool) -> Moment:
 
 def _draw_newest(scene: Scene, moment: Moment, skill: str) -> Newest:
     rng = scene.rng
+    own_last = bool(scene.lines) and scene.lines[-1].kind == "self"
+    if own_last and (skill == "backchannel" or (not skill and rng.random() < 0.04)):
+        return Newest("person", rng.choice(scene.people), _nod(scene), SILENCE, "backchannel")
     draw = rng.random()
     other = scene.other_persona()
     if (draw < 0.17 and not skill) or skill == "silence":
@@ -235,7 +263,8 @@ def _draw_newest(scene: Scene, moment: Moment, skill: str) -> Newest:
     if other is not None and draw > 0.96:
         kind, speaker = "persona", other
     weights = _AS_NEWEST_SEEING if moment.picture else _AS_NEWEST
-    turn = _topic(rng, weights)(scene, Speaks(scene.name, scene.facts), speaker, moment)
+    topic = interrupt if scene.broken_off and rng.random() < 0.5 else _topic(rng, weights)
+    turn = topic(scene, Speaks(scene.name, scene.facts), speaker, moment)
     text = addressed(scene, turn, put(scene, turn), scene.name, 1.0 if kind == "persona" else 0.62)
     about = turn.about if turn.skill == "tell" else None
     return Newest(kind, speaker, text, turn.reply, turn.skill, about, turn.copies)

@@ -7,6 +7,7 @@ of a minute. They go to the bundle, their SHA-256 to bundle.toml.
 from __future__ import annotations
 
 import random
+import string
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -22,6 +23,8 @@ _SENTENCES = 3_000
 # A mark is off by a phoneme now and then: so often that the right way wins.
 _FEWEST = 24
 _SEED = "pronunciations"
+# Words are spelled in letters, which are said by their names.
+_SPOKEN = (*WORDS, *(letter for letter in string.ascii_lowercase if letter not in WORDS))
 
 
 def pronounced(
@@ -50,20 +53,20 @@ def collect() -> dict[str, tuple[str, ...]]:
 
     for _ in range(_SENTENCES):
         listen(mouth.draw_words(rng, odd_share=0.0))
-    for word in WORDS:
+    for word in _SPOKEN:
         # Between others, too, as the stop has no mark of its own; a word that never has one is left out.
         for _ in range(_FEWEST - heard[word].total() if word != "." else 0):
             before, after = rng.choices(WORDS, k=2)
             listen([before, word, after])
     best = {word: counts.most_common(1)[0][0] for word, counts in heard.items() if counts}
-    return {**{word: best[word] for word in WORDS if word in best}, ".": (PAUSE,)}
+    return {**{word: best[word] for word in _SPOKEN if word in best}, ".": (PAUSE,)}
 
 
 def main() -> None:
     found = collect()
     FILE.write_text("".join(f"{word} {' '.join(sounds)}\n" for word, sounds in found.items()))
     record("pronunciations", FILE)
-    missing = [word for word in WORDS if word not in found]
+    missing = [word for word in _SPOKEN if word not in found]
     print(f"{FILE}: {len(found)} words; without: {' '.join(missing) or 'none'}")
 
 

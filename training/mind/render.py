@@ -2,7 +2,7 @@
 """A play as tokens, exactly as sensorium.prompting composes it (a test holds the two together).
 
 Each id has a weight class: 0 not learnt, 1 an own answer, 2 learnt a little, 3 the answer to the newest
-message, 4 a speech code, 5 a word or an end that stands among codes. Knows nothing of models.
+message, 4 a speech code, 5 a word or an end that stands among codes, 6 who answers somebody. Knows nothing of models.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from training.mind.vocabulary import (
     encode,
 )
 
-ANSWER, LIGHT, LAST_ANSWER, CODE, AMONG_CODES = 1, 2, 3, 4, 5
+ANSWER, LIGHT, LAST_ANSWER, CODE, AMONG_CODES, NEXT = 1, 2, 3, 4, 5, 6
 # The first is the bundle's own; the others keep the model from hanging on its wording.
 RULES = (
     "you are one voice in a room . answer when you are asked . be silent when another is asked .",
@@ -98,6 +98,7 @@ class Page:
         self.shown: dict[str, dict[int, tuple[int, ...]]] = {kind: {} for kind in SHOWN}
         self._places: dict[Place, tuple[int, int]] = {}
         self._num_lines = 0
+        self._asked = False  # the last line is a person's
 
     def add(self, ids: list[int], weight_class: int = 0, place: Place | None = None) -> None:
         if place:
@@ -123,18 +124,20 @@ class Page:
         number = self._num_lines
         place = Place("line", number)
         self._num_lines += 1
+        answers, self._asked = self._asked, line.kind == "person"
         if line.kind == "event":
             self.frame("event", line.text, place)
         elif line.kind == "self":
-            self.opener()
+            self.opener(NEXT if answers else 0)
             self._own(line.text, place, ANSWER if line.learn else 0)
             if line.learn:
                 self._show(place, line.copies, number - 1)
         else:
             weight_class = LIGHT if line.kind == "person" else 0
             speaker = Place("speaker", number)
-            self.add([FRAME[line.kind]])
-            self.add(encode(line.name), 0, speaker)
+            who = NEXT if answers and line.kind == "persona" else 0
+            self.add([FRAME[line.kind]], who)
+            self.add(encode(line.name), who, speaker)
             self.add([SAYS])
             ids = encode(line.text)
             if heard and line.kind == "person" and all(FIRST_WORD <= i < _FIRST_UNHEARD for i in ids):
@@ -151,8 +154,8 @@ class Page:
             self.add([PAD], 0, Place("picture", slot - 1))
         self.add([END])
 
-    def opener(self) -> None:
-        self.add([SELF])
+    def opener(self, weight_class: int = 0) -> None:
+        self.add([SELF], weight_class)
 
     def reply(self, text: str, copies: tuple[Copy, ...]) -> None:
         """After the opener: the answer to the newest message."""

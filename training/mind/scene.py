@@ -195,6 +195,9 @@ class Scene:
     last_own: int = -1
     came: int = -1
     left: int = -1
+    # Who answered last, and what this persona was saying when it was interrupted, until that is past.
+    last_voice: str = ""
+    broken_off: Turn | None = None
     # Where there are any, the eye may have one in view.
     pictures: PictureBank | None = None
 
@@ -219,11 +222,19 @@ class Scene:
         self.sources[name, attr] = (*earlier, place)
 
     def add(self, line: Line) -> None:
+        if line.kind in ("self", "persona"):
+            self.last_voice, self.broken_off = line.name, None
         if line.kind == "self":
             self.last_own = len(self.lines)
         elif line.kind != "event":
             self.last_said[line.name] = len(self.lines)
         self.lines.append(line)
+
+    def break_off(self, turn: Turn, num_words: int) -> None:
+        """This persona begins to say it, and is interrupted."""
+        words = turn.reply.split()[:num_words]
+        self.add(Line("self", self.name, " ".join(words)))
+        self.broken_off = turn
 
     def come(self, name: str) -> None:
         self.came = len(self.lines)

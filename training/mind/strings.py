@@ -1,4 +1,5 @@
-"""Pages without any template: strings that repeat, and statements of random words with questions about them.
+"""Pages without any template: strings that repeat, words and their letters, and statements of random words with
+questions about them.
 
 All words of the vocabulary take part, also those that never fill a slot of a play: it is here that the mind
 learns that a word is a word, to be noted, found and copied like any other. Knows nothing of models.
@@ -12,11 +13,27 @@ from typing import NamedTuple
 from training.mind.render import ANSWER, FRAME, Page
 from training.mind.scene import UNKNOWN
 from training.mind.vocabulary import BEGIN, END, END_OF_WORDS, FIRST_BYTE, FIRST_WORD, SAYS, SELF, encode
+from training.world import VOCABULARY
 
 
 def draw_strings(rng: random.Random, *, easy: bool) -> Page:
     """Where it is still `easy`, strings only: they teach copying in minutes."""
-    return repeated_strings(rng) if easy or rng.random() < 0.35 else random_statements(rng)
+    if easy:
+        return repeated_strings(rng)
+    draw = rng.random()
+    return repeated_strings(rng) if draw < 0.25 else spellings(rng) if draw < 0.5 else random_statements(rng)
+
+
+def spellings(rng: random.Random) -> Page:
+    """Words and their letters: of all words, as none can be told by its token."""
+    page = Page()
+    page.add([BEGIN])
+    length = rng.randint(60, 360)
+    while len(page.ids) < length:
+        word = rng.choice(VOCABULARY)
+        page.add([*encode(word), SELF])
+        page.add([*encode(" ".join(word)), *encode("."), END], ANSWER)
+    return page
 
 
 def repeated_strings(rng: random.Random) -> Page:

@@ -1,11 +1,12 @@
-"""Manners, sums, echoes, what was said, who came and went, and what nobody here can answer."""
+"""Manners, sums, echoes, letters, what was said, who came and went, and what nobody here can answer."""
 
 from __future__ import annotations
 
 from training import world
-from training.mind.scene import UNCLEAR, UNKNOWN, Copy, Moment, Place, Scene, Speaks, Turn
+from training.mind.scene import UNCLEAR, UNKNOWN, Copy, Moment, Place, Scene, Speaks, Turn, odd_word
 
 MAX_QUOTED_WORDS = 14
+DONE, STOPPED = "that is all .", "ok ."
 
 
 def sums(s: Scene, _me: Speaks, _speaker: str, _m: Moment) -> Turn:
@@ -39,6 +40,26 @@ def repeat(s: Scene, _me: Speaks, _speaker: str, _m: Moment) -> Turn:
     if s.filler.odd and s.rng.random() < 0.5:
         words = f"{words} {s.filler.word('name')}"
     return Turn("repeat", {"words": words}, f"{words} .", "repeat", None, (Copy(words, (s.here,)),))
+
+
+def spell(s: Scene, _me: Speaks, _speaker: str, _m: Moment) -> Turn:
+    """A word of the world is spelled by heart, any other as it is written."""
+    word = odd_word(s.rng) if s.rng.random() < 0.3 else s.filler.word(s.rng.choice(tuple(world.WORDS)))
+    return Turn("spell", {"name": word}, spelled(word), "spell", None, (Copy(word, (s.here,)),))
+
+
+def spelled(word: str) -> str:
+    return f"{' '.join(word)} ."
+
+
+def interrupt(s: Scene, me: Speaks, _speaker: str, _m: Moment) -> Turn:
+    """To be stopped, and to say what one was about to say."""
+    own = bool(s.lines) and s.lines[-1].kind == "self" and me.name == s.name
+    if own and s.broken_off and s.rng.random() < 0.75:
+        return Turn("go_on", {}, s.broken_off.reply, "interrupted", None, s.broken_off.copies)
+    if own and s.lines[-1].text.endswith(".") and s.rng.random() < 0.5:
+        return Turn("go_on", {}, DONE, "interrupted")
+    return Turn("stop", {}, STOPPED, "interrupted")
 
 
 def said(s: Scene, me: Speaks, speaker: str, _m: Moment) -> Turn:

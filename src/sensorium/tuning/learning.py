@@ -28,8 +28,9 @@ from sensorium.tuning.script import Sentence
 
 # What stands among codes is the alignment: without weight the voice forgets to ask for the next word.
 TEXT_WEIGHT = 0.3
-# So many of the codes that are read are others than were said: it learns to go on from its own mistakes.
-WRONG_CODES = 0.06
+# So many of the codes that are read are any others than were said, and of each sentence up to so many those
+# that the voice itself would have said: when it speaks it has nothing else to go on from.
+WRONG_CODES, MOST_OWN_CODES = 0.03, 0.9
 HELD_OUT_SHARE = 0.05
 _WARMUP_STEPS = 20
 _BETAS, _DECAY, _LONGEST_GRADIENT = (0.9, 0.98), 0.01, 1.0
@@ -138,7 +139,8 @@ class Learner:
         for group in self._optimizer.param_groups:
             group["lr"] = self._settings.rate * self._pace()
         rng = np.random.default_rng((self._settings.seed, self._step))
-        loss = self._batch_loss(make_batch(self._speech, self._chosen(), rng))
+        batch = make_batch(self._speech, self._chosen(), rng)
+        loss = self._batch_loss(self._with_own_codes(batch, rng))
         self._optimizer.zero_grad()
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self._lora.parameters(), _LONGEST_GRADIENT)
@@ -218,6 +220,23 @@ class Learner:
         bins = (middles * self._num_bins / lengths.sum()).astype(np.int64)
         chosen = order[bins == rng.permutation(self._num_bins)[at]]
         return [self._learnt[i] for i in chosen.tolist()]
+
+    @torch.no_grad()
+    def _with_own_codes(self, batch: Batch, rng: np.random.Generator) -> Batch:
+        """The same, read with some codes as this voice would say them now."""
+        states = self._decoder.states(batch.read[:, :-1], self._lora, batch.acts[:, :-1])
+        speech, said = self._speech, batch.ids[:, 1:]
+        share = MOST_OWN_CODES * rng.random((len(said), 1))
+        taken = is_code(speech, said.numpy()) & batch.acts[:, 1:].numpy() & (rng.random(said.shape) < share)
+        at = torch.from_numpy(taken)
+        end_of_codes = speech.first_code + speech.groups * speech.codes_per_group
+        logits = self._decoder.logits(states[at])[:, speech.first_code : end_of_codes]
+        groups = (said[at] - speech.first_code) // speech.codes_per_group
+        by_group = logits.view(-1, speech.groups, speech.codes_per_group)
+        own = by_group[torch.arange(len(groups)), groups].argmax(-1)
+        read = batch.read.clone()
+        read[:, 1:][at] = speech.first_code + groups * speech.codes_per_group + own
+        return batch._replace(read=read)
 
     def _batch_loss(self, batch: Batch) -> Tensor:
         logits, wanted, weights = self._foreseen(batch, self._lora)

@@ -77,9 +77,22 @@ def test_some_codes_are_read_wrong_but_never_words_and_never_in_another_group() 
     ids, read = batch.ids.numpy(), batch.read.numpy()
     wrong = ids != read
     codes = is_code(SPEECH, ids)
-    assert 0.04 < wrong.sum() / codes.sum() < 0.08
+    assert 0.015 < wrong.sum() / codes.sum() < 0.045
     assert not wrong[~codes].any()
     assert (((ids - 1536) // 1000)[wrong] == ((read - 1536) // 1000)[wrong]).all()
+
+
+def test_a_voice_reads_what_it_would_have_said_in_place_of_some_codes(mind: Decoder) -> None:
+    learner = Learner(mind, SPEECH, sentences(), SETTINGS)
+    batch = make_batch(SPEECH, sentences(20), None)
+    read = learner._with_own_codes(batch, np.random.default_rng(0)).read
+    changed = (read != batch.read).numpy()
+    codes = is_code(SPEECH, batch.ids.numpy())
+    # Half of up to 90 % are taken, and nearly none of them is foreseen yet.
+    assert 0.2 < changed.sum() / codes.sum() < 0.7
+    assert not (changed & ~codes).any()
+    group = (read - SPEECH.first_code) // SPEECH.codes_per_group
+    assert torch.equal(group[changed], ((batch.ids - SPEECH.first_code) // SPEECH.codes_per_group)[changed])
 
 
 def test_a_voice_is_learnt_and_the_best_state_kept(mind: Decoder) -> None:

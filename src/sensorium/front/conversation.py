@@ -71,6 +71,11 @@ class Conversation:
         self.last_report: TurnReport | None = None
 
     @property
+    def busy(self) -> bool:
+        """Is a turn under way, or about to be?"""
+        return self._one_at_a_time.locked()
+
+    @property
     def ears(self) -> Ears | None:
         return self._parts.ears
 

@@ -97,10 +97,11 @@ def kinds(count: int, draw: np.random.Generator) -> list[Kind]:
 async def _trial(house: House, player: Player, microphone: Microphone, kind: Kind, after_s: float) -> Trial:
     sam = house.room.person(house.config.person)
     name = house.room.personas[0].name
-    before = len(player.first_sound_s)
+    player.begun.clear()
     asking = asyncio.create_task(house.conversation.text_turn(_ASKED.format(name), sam, publisher=player))
-    while len(player.first_sound_s) == before and not asking.done():
-        await asyncio.sleep(0.01)
+    beginning = asyncio.create_task(player.begun.wait())
+    await asyncio.wait({beginning, asking}, return_when=asyncio.FIRST_COMPLETED)
+    beginning.cancel()
     if asking.done():
         return Trial(kind.name, kind.what, False, None, None, 0.0)  # nothing was said: a miss
     turn_id = max(player.first_sound_s)
@@ -133,8 +134,7 @@ def _held_ms(player: Player, turn_id: int, spoken: Spoken) -> float:
 async def _quiet(house: House) -> None:
     """Until whatever the interruption asked for was answered."""
     await asyncio.sleep(_QUIET_S)
-    while house.conversation.busy:
-        await asyncio.sleep(0.05)
+    await house.conversation.idle()
     await house.settled()
     await asyncio.sleep(_QUIET_S)
 

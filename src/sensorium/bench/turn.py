@@ -18,6 +18,7 @@ from sensorium.bench.microphone import Microphone, Spoken
 from sensorium.bench.report import commit, machine
 from sensorium.bench.room import furnished, questions
 from sensorium.clock import SystemClock
+from sensorium.errors import BadInput
 from sensorium.front.house import House
 from sensorium.front.player import Player
 from sensorium.front.report import TurnReport
@@ -26,6 +27,7 @@ from sensorium.metrics import summarize
 Progress = Callable[[int, int, str], None]
 PARTS = ("endpoint", "compose", "prefill", "first_token", "first_chunk")
 _ANSWER_S = 20.0
+FEWEST = 6
 
 
 class Turn(NamedTuple):
@@ -42,6 +44,8 @@ def run(num_turns: int, num_personas: int, progress: Progress) -> dict[str, Any]
     """Raises BadInput, and what the house raises."""
     from sensorium.cli.running import run_async
 
+    if num_personas < FEWEST:
+        raise BadInput("the recorded questions are for the room of six", remedy=f"--personas {FEWEST} to 14")
     return run_async(_run(num_turns, num_personas, progress))
 
 

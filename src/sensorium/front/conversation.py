@@ -70,10 +70,10 @@ class Conversation:
         self.running = Running()
         self.last_report: TurnReport | None = None
 
-    @property
-    def busy(self) -> bool:
-        """Is a turn under way, or about to be?"""
-        return self._one_at_a_time.locked()
+    async def idle(self) -> None:
+        """Returns when no turn is under way."""
+        async with self._one_at_a_time:
+            return
 
     @property
     def ears(self) -> Ears | None:

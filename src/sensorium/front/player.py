@@ -33,7 +33,8 @@ class Silence(NamedTuple):
 
 
 class Player:
-    """A `Publisher`. `underruns` counts how often it had nothing to play in the middle of a reply."""
+    """A `Publisher`. `begun` is set by each turn's first sound; `underruns` counts how often it had nothing to
+    play in the middle of a reply."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -46,6 +47,7 @@ class Player:
         self._held_id = 0
         self._cleared: set[int] = set()
         self.pcm = bytearray()
+        self.begun = asyncio.Event()
         self.first_sound_s: dict[int, float] = {}
         self.underruns = 0
         self.silences: list[Silence] = []
@@ -114,6 +116,7 @@ class Player:
         self._num_given = self._num_played = 0
         self._playing_since_s = None if turn_id == self._held_id else now_s
         self.first_sound_s[turn_id] = now_s
+        self.begun.set()
 
     def _played(self, now_s: float) -> int:
         if self._playing_since_s is None:

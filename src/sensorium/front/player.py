@@ -33,8 +33,8 @@ class Silence(NamedTuple):
 
 
 class Player:
-    """A `Publisher`. `begun` is set by each turn's first sound; `underruns` counts how often it had nothing to
-    play in the middle of a reply."""
+    """A `Publisher`. `begun` is set by each turn's first sound; `underruns` counts how often it had nothing
+    to play in the middle of a reply."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -73,5 +73,5 @@ def test_a_room_has_fourteen_seats(tmp_path) -> None:  # type: ignore[no-untyped
 
 
 def test_the_recorded_questions_are_for_the_room_of_six() -> None:
-    with pytest.raises(BadInput, match="6 to 14|recorded questions"):
+    with pytest.raises(BadInput, match="recorded questions"):
         turn.run(1, 3, lambda done, total, what: None)

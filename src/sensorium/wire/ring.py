@@ -121,17 +121,19 @@ class RingWriter:
 
         Raises BadInput when it is empty or larger than a slot, WorkerFailed when the reader did damage.
         """
-        num_bytes = memoryview(buffer).nbytes
-        if not 0 < num_bytes <= self.shape.slot_bytes:
-            raise BadInput(f"{num_bytes} bytes for a slot of 1 to {self.shape.slot_bytes}")
-        if self.full:
-            return None
-        number = self._num_put + 1
-        words, head = self._memory.words, self._memory.head(number)
-        if words[head] != POISON:
-            raise WorkerFailed(f"a shared ring is damaged: slot {number} is not empty")
         with memoryview(buffer) as view, view.cast("B") as data:
-            self._memory.slot(number, num_bytes)[:] = data
+            num_bytes = len(data)
+            if not 0 < num_bytes <= self.shape.slot_bytes:
+                raise BadInput(f"{num_bytes} bytes for a slot of 1 to {self.shape.slot_bytes}")
+            if self.full:
+                return None
+            number = self._num_put + 1
+            words, start = self._memory.words, self._memory.start(number)
+            head = start // 8
+            if words[head] != POISON:
+                raise WorkerFailed(f"a shared ring is damaged: slot {number} is not empty")
+            at = start + _LINE_BYTES
+            self._memory.bytes[at : at + num_bytes] = data
         words[head + 1] = num_bytes
         words[head] = number
         self._num_put = words[_PUT] = number
@@ -159,14 +161,16 @@ class RingReader:
         """
         if number != self._num_taken + 1:
             raise BadInput(f"slot {number} of a shared ring is not next; {self._num_taken + 1} is")
-        words, head = self._memory.words, self._memory.head(number)
+        words, start = self._memory.words, self._memory.start(number)
+        head = start // 8
         if number > words[_PUT] or words[head] != number:
             raise BadInput(f"slot {number} of a shared ring was not written")
         num_bytes = words[head + 1]
         if not 0 < num_bytes <= self.shape.slot_bytes:
             raise BadInput(f"slot {number} of a shared ring is damaged: {num_bytes} bytes")
         self._num_taken = number
-        return self._memory.slot(number, num_bytes).toreadonly()
+        at = start + _LINE_BYTES
+        return self._memory.bytes[at : at + num_bytes].toreadonly()
 
     def release(self, number: int) -> None:
         """Gives the slot back, poisoned; views of it must not be read any more. In the order of `get`.
@@ -175,7 +179,7 @@ class RingReader:
         """
         if number != self._num_released + 1 or number > self._num_taken:
             raise BadInput(f"slot {number} of a shared ring cannot be released now")
-        words, head = self._memory.words, self._memory.head(number)
+        words, head = self._memory.words, self._memory.start(number) // 8
         words[head] = words[head + 1] = POISON
         self._num_released = words[_RELEASED] = number
         if self._memory.room_fd is not None:
@@ -195,37 +199,31 @@ class _Memory:
             self._mapped = mmap.mmap(fd, num_bytes)
         except (OSError, ValueError) as e:
             raise BadInput(f"file descriptor {fd} is no shared memory: {e}") from e
-        self.words: memoryview = memoryview(self._mapped)[: num_bytes // 8 * 8].cast("Q")
-        self._bytes = memoryview(self._mapped)
+        self.bytes = memoryview(self._mapped)
+        self.words: memoryview = self.bytes[: num_bytes // 8 * 8].cast("Q")
         self.room_fd: int | None = None
         try:
             self.shape = self._read_shape(num_bytes)
+            self._stride = self.shape.stride
             if room_fd is not None:
                 self.room_fd = _duplicate(room_fd)
         except BadInput:
             self.close()
             raise
 
-    def head(self, number: int) -> int:
-        """Where the words of this slot's head start."""
-        return self._start(number) // 8
-
-    def slot(self, number: int, num_bytes: int) -> memoryview:
-        start = self._start(number) + _LINE_BYTES
-        return self._bytes[start : start + num_bytes]
+    def start(self, number: int) -> int:
+        """The byte at which this slot's head begins."""
+        return _HEAD_LINES * _LINE_BYTES + (number - 1) % self.shape.num_slots * self._stride
 
     def close(self) -> None:
         """A view that somebody still holds keeps the memory until it goes."""
         self.words.release()
-        self._bytes.release()
+        self.bytes.release()
         with suppress(BufferError):
             self._mapped.close()
         if self.room_fd is not None:
             os.close(self.room_fd)
             self.room_fd = None
-
-    def _start(self, number: int) -> int:
-        return _HEAD_LINES * _LINE_BYTES + (number - 1) % self.shape.num_slots * self.shape.stride
 
     def _read_shape(self, num_bytes: int) -> Shape:
         if num_bytes < _HEAD_LINES * _LINE_BYTES or self.words[0] != _MAGIC:

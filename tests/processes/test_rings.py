@@ -1,0 +1,81 @@
+"""Given nano with all its senses, when somebody speaks to it and shows it a picture, then sound, pictures and
+rows lie in shared memory, and the sockets carry records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import simplejpeg
+
+import sensorium.cli
+from sensorium.bench.parts import picture
+from sensorium.cli.running import read_pcm
+from sensorium.config import Config
+from sensorium.front.house import House
+from sensorium.front.listening import at_once
+from sensorium.front.publisher import Recording
+from sensorium.wire import framing
+from sensorium.wire.framing import Slot
+from sensorium.wire.payloads import INLINE_BELOW, Payloads
+from sensorium.wire.records import Record
+
+pytestmark = pytest.mark.anyio
+
+QUESTION = Path(sensorium.cli.__file__).parent / "evening" / "01-maya-likes.wav"
+
+
+class Watched:
+    """What the front sends and receives, by where it travels."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.in_rings: Counter[str] = Counter()
+        self.largest_inline = 0
+        self._frame, self._fetch, self._header = framing.frame, Payloads.fetch, framing.encode_header
+        self._sending = ""
+        monkeypatch.setattr(framing, "encode_header", self._encode_header)
+        monkeypatch.setattr(framing, "frame", self._frame_of)
+        watched = self
+
+        def fetch(payloads: Payloads, payload: bytes | Slot) -> bytes:
+            fetched = watched._fetch(payloads, payload)
+            watched._note("received", payload)
+            return fetched
+
+        monkeypatch.setattr(Payloads, "fetch", fetch)
+
+    def _encode_header(self, record: Record) -> bytes:
+        self._sending = type(record).__name__
+        return self._header(record)
+
+    def _frame_of(self, header: bytes, payload: bytes | Slot) -> bytes:
+        self._note(self._sending, payload)
+        return self._frame(header, payload)
+
+    def _note(self, what: str, payload: bytes | Slot) -> None:
+        if isinstance(payload, Slot):
+            self.in_rings[what] += 1
+        else:
+            self.largest_inline = max(self.largest_inline, memoryview(payload).nbytes)
+
+
+async def test_bulk_never_travels_in_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch)
+    pcm, rate_hz = read_pcm(QUESTION)
+    config = Config(bundle="nano", home=str(tmp_path / "home"), llm_threads=1, kv_cells=4096)
+    async with House(config, sees=True) as house:
+        await house.look(simplejpeg.encode_jpeg(picture(), quality=90))
+        sent = Recording()
+        report = await house.turn_voice(at_once(pcm, rate_hz), rate_hz, sent, to="maya")
+        counters = house.counters.snapshot()
+
+    assert report.error == "" and len(sent.pcm) > 0
+    assert watched.in_rings["Look"] == 1
+    # pieces of 20 ms; what is left at the end may be too little for a slot
+    assert watched.in_rings["Hear"] >= len(pcm) // round(2 * 0.02 * rate_hz)
+    assert watched.in_rings["Generate"] == 1
+    # rows of the picture and of the words, and the reply's sound
+    assert watched.in_rings["received"] >= 3
+    assert watched.largest_inline < INLINE_BELOW
+    assert not any(name.startswith("ring_full_total") for name in counters)

@@ -3,7 +3,11 @@ rows lie in shared memory, and the sockets carry records."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +19,7 @@ from sensorium.cli.running import read_pcm
 from sensorium.config import Config
 from sensorium.front.house import House
 from sensorium.front.listening import at_once
+from sensorium.front.microphone import live
 from sensorium.front.publisher import Recording
 from sensorium.wire import framing
 from sensorium.wire.framing import Slot
@@ -78,4 +83,31 @@ async def test_bulk_never_travels_in_a_socket(tmp_path: Path, monkeypatch: pytes
     # rows of the picture and of the words, and the reply's sound
     assert watched.in_rings["received"] >= 3
     assert watched.largest_inline < INLINE_BELOW
+    assert not any(name.startswith("ring_full_total") for name in counters)
+
+
+async def test_an_ear_that_hangs_never_holds_the_microphone_up(tmp_path: Path) -> None:
+    config = Config(bundle="nano", home=str(tmp_path / "home"), llm_threads=1, kv_cells=4096)
+    spoken = asyncio.Event()
+
+    async def ten_seconds() -> AsyncIterator[bytes]:
+        for _ in range(500):
+            yield bytes(640)
+            await asyncio.sleep(0)
+        spoken.set()
+
+    async with House(config, speaks=False) as house:
+        os.kill(house.pids()["hearing"], signal.SIGSTOP)
+        sound = live(ten_seconds(), 16_000, house.counters)
+        turn = asyncio.create_task(house.turn_voice(sound, 16_000, Recording(), hands_free=True))
+        async with asyncio.timeout(30):
+            await spoken.wait()
+        counters = house.counters.snapshot()
+        os.kill(house.pids()["hearing"], signal.SIGCONT)
+        turn.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await turn
+
+    # lost is all but what lies in the ring (64 pieces) and the newest second; nothing went another way
+    assert counters["mic_dropped_samples_total"] == 160_000 - 64 * 320 - 16_000
     assert not any(name.startswith("ring_full_total") for name in counters)

@@ -36,7 +36,7 @@ def serve(front: shell.Shell) -> None:
 
 def wait_on_socket(end: socket.socket, rings: Rings) -> None:
     decoder, payloads = framing.Decoder(ToVision), Payloads.of_worker(rings)
-    while data := end.recv(1 << 18):
+    while data := end.recv(1 << 16):
         for _, payload in decoder.feed(data):
             payloads.fetch(payload)
             end.sendall(TIME.pack(time.monotonic()))

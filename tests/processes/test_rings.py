@@ -17,9 +17,9 @@ import sensorium.cli
 from sensorium.bench.parts import picture
 from sensorium.cli.running import read_pcm
 from sensorium.config import Config
+from sensorium.front.capture import captured
 from sensorium.front.house import House
 from sensorium.front.listening import at_once
-from sensorium.front.microphone import live
 from sensorium.front.publisher import Recording
 from sensorium.wire import framing
 from sensorium.wire.framing import Slot
@@ -98,7 +98,7 @@ async def test_an_ear_that_hangs_never_holds_the_microphone_up(tmp_path: Path) -
 
     async with House(config, speaks=False) as house:
         os.kill(house.pids()["hearing"], signal.SIGSTOP)
-        sound = live(ten_seconds(), 16_000, house.counters)
+        sound = captured(ten_seconds(), 16_000, house.counters)
         turn = asyncio.create_task(house.turn_voice(sound, 16_000, Recording(), hands_free=True))
         async with asyncio.timeout(30):
             await spoken.wait()

@@ -17,7 +17,7 @@ from sensorium.metrics import Counters
 MAX_WAITING_S = 1.0
 
 
-class Microphone:
+class CaptureBuffer:
     """Mono s16le pieces in by `push`, which never waits; out by `async for`, one listener. At most
     `MAX_WAITING_S` wait; then the oldest pieces are dropped and counted (`mic_dropped_samples_total`)."""
 
@@ -64,14 +64,16 @@ class Microphone:
             raise self._error
 
 
-async def live(sound: AsyncIterator[bytes], sample_rate_hz: int, counters: Counters) -> AsyncGenerator[bytes]:
+async def captured(
+    sound: AsyncIterator[bytes], sample_rate_hz: int, counters: Counters
+) -> AsyncGenerator[bytes]:
     """A source that does not wait, such as a device or a network, as one that a listener may take its time
     with. Raises what `sound` raises."""
-    microphone = Microphone(sample_rate_hz, counters)
+    buffer = CaptureBuffer(sample_rate_hz, counters)
     # Not a TaskGroup: it would cancel the listener's task from inside a generator.
-    pumping = asyncio.create_task(_pump(sound, microphone))
+    pumping = asyncio.create_task(_pump(sound, buffer))
     try:
-        async for piece in microphone:
+        async for piece in buffer:
             yield piece
     finally:
         pumping.cancel()
@@ -79,11 +81,11 @@ async def live(sound: AsyncIterator[bytes], sample_rate_hz: int, counters: Count
             await pumping
 
 
-async def _pump(sound: AsyncIterator[bytes], microphone: Microphone) -> None:
+async def _pump(sound: AsyncIterator[bytes], buffer: CaptureBuffer) -> None:
     try:
         async for pcm in sound:
-            microphone.push(pcm)
+            buffer.push(pcm)
     except Exception as e:
-        microphone.end(e)
+        buffer.end(e)
     else:
-        microphone.end()
+        buffer.end()

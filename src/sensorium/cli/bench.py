@@ -17,7 +17,7 @@ from sensorium.errors import WorkerFailed
 if TYPE_CHECKING:
     from sensorium.bench.prefix import Progress
 
-app = App(name="bench", help="Measure prefix reuse, and what hearing, seeing and speaking cost.")
+app = App(name="bench", help="Measure prefix reuse, what the senses cost, and the way between processes.")
 
 
 @app.command
@@ -77,7 +77,26 @@ def parts(
         with _progress(quiet=json) as progress:
             found = bench.run(bundle, progress)
         output.result(found)
-        _show_parts(output, found)
+        bundle_name = found["settings"]["bundle"]
+        _show_figures(output, found, f"{bundle_name}, one thread on one core, each part alone")
+
+
+@app.command
+def hop(*, json: Json = False) -> None:
+    """How long a record and its payload take from the front to a worker, and back.
+
+    Payloads of four sizes in the socket and in a ring of shared memory, by turns; then bare: woken by the
+    socket or by an eventfd. The p99 is held against the millisecond that a hop may take.
+
+    Example: sensorium bench hop
+    """
+    from sensorium.bench import hop as bench
+
+    with run("bench hop", json) as output:
+        with _progress(quiet=json) as progress:
+            found = bench.run(progress)
+        output.result(found)
+        _show_figures(output, found, "two processes, microseconds from one into the hands of the other")
 
 
 @app.command
@@ -183,12 +202,12 @@ def _show(output: Output, found: dict[str, Any]) -> None:
     )
 
 
-def _show_parts(output: Output, found: dict[str, Any]) -> None:
+def _show_figures(output: Output, found: dict[str, Any], title: str) -> None:
     from rich.table import Table
 
     from sensorium.bench.figures import table
 
-    shown = Table(title=f"{found['settings']['bundle']}, one thread on one core, each part alone")
+    shown = Table(title=title)
     for column in ("", "median", "p99", "at most", ""):
         shown.add_column(column, justify="left" if not column else "right")
     for row in table(found):

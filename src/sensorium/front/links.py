@@ -7,6 +7,7 @@ Knows nothing of processes, rooms or prompts.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import NamedTuple
@@ -148,7 +149,7 @@ class EarStream:
         """Mono s16le at the stream's rate, any length. Raises WorkerDied."""
         step = 2 * (self._sample_rate_hz // 2)
         for at in range(0, len(pcm), step):
-            self._channel.send(Hear(self._stream_id), pcm[at : at + step])
+            self._channel.send(Hear(self._stream_id, time.monotonic()), pcm[at : at + step])
             await self._channel.drain()
 
     def close(self) -> None:

@@ -159,6 +159,7 @@ async def _until_reply(
         event = await _next_event(ear, None if due_s is None else max(0.0, due_s - clock.now_s()))
         if isinstance(event, Words):
             stages += [Stage("hearing", name, 0, start_s, end_s) for name, start_s, end_s in event.stages]
+            stages += [Stage("front", "hop", 0, end_s, clock.now_s()) for _, _, end_s in event.stages[-1:]]
         if not isinstance(event, Tick):
             heard.take(event, ear)
         decision = taker.handle(event, clock.now_s())

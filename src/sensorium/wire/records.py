@@ -175,9 +175,10 @@ class OpenEar(Record):
 
 
 class Hear(Record):
-    """Payload: mono s16le PCM, at most one second."""
+    """Payload: mono s16le PCM, at most one second. `sent_s`: when it left the front; 0.0: not measured."""
 
     stream_id: int
+    sent_s: float = 0.0
 
 
 class CloseEar(Record):

@@ -107,9 +107,9 @@ class Controller:
         return p95 * above.cost / self.rung.cost < ROOM
 
     def _move(self, to: int, now_s: float, why: str) -> None:
+        self._room_since_s = now_s if to < self._at else None
         self._at = to
         self._shares.clear()  # what comes next is measured on the new rung
-        self._room_since_s = None
         self._num_changes += 1
         self._changes.append(Change(now_s, self.rung.name, why))
 

@@ -45,7 +45,7 @@ def stats(
 
     Memory by process and by kind (weights, KV, adapters, GPU), cells and parked prefixes, and how much of the
     last turns' prompts was reused. With --watch or --prometheus it opens nothing and shows how a house that
-    runs in the same home folder (chat, ask, ...) keeps its budgets; --watch ends with Ctrl-C or with the house.
+    runs in the same home folder (chat, ask, ...) keeps its budgets; --watch ends when the house does.
 
     Example: sensorium stats --json
     """

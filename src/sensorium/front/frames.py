@@ -16,7 +16,7 @@ from sensorium.quality import Controller, Ladder, Rung, Thinning
 # The eye takes one size of picture, so what can be saved is looks. A look costs the same on every rung.
 LADDER = Ladder(
     "vision",
-    (Rung("every frame", 1), Rung("every 2nd", 2), Rung("every 5th", 5), Rung("every 25th", 25)),
+    (Rung("every frame", 1), Rung("every 2nd", 2), Rung("every 5th", 5), Rung("every 10th", 10)),
 )
 
 T = TypeVar("T")

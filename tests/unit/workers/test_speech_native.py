@@ -222,3 +222,41 @@ def test_a_bundle_without_a_codec_is_reported(connect, tmp_path):
         assert (failed.turn_id, failed.code, failed.message) == (0, "bundle", "bundle mute has no codec")
         assert len(child.communicate(timeout=20)[1].splitlines()) == 1
     assert child.returncode == 2
+
+
+class SlowClock(SystemClock):
+    """20 ms go by whenever somebody looks."""
+
+    def __init__(self) -> None:
+        self._now_s = 0.0
+
+    def now_s(self) -> float:
+        self._now_s += 0.02
+        return self._now_s
+
+
+def test_when_frames_take_longer_than_they_sound_more_are_made_at_once_and_none_is_lost(run_worker):
+    """given a clock by which every call takes too long, then the ladder goes down, and the sound is whole"""
+    engine = NativeVoice(FakeDecoder)
+    front = run_worker(
+        FromSpeech, ToSpeech, lambda shell: SpeechWorker(shell, engine, Counters(), SlowClock())
+    )
+    front.send(Speak(1, Voice()))
+    for i, frame in enumerate(CODES):
+        say_codes(front, 1, i, frame[None])
+    front.send(SayEnd(1))
+    messages = front.until(Spoken)
+    whole = FakeDecoder()
+    np.testing.assert_array_equal(sound(messages, 1), np.concatenate((whole.feed(CODES), whole.flush())))
+    assert len(words(messages, 1)) == len(CODES)
+
+    values = stats(front)
+    assert engine.frames_at_once > 1
+    assert values["ladder"]["at"] >= 1
+    assert values["stages"]["speech.first_chunk"]["count"] == 1
+    assert values["changes"][0][1] == "80 ms at once"
+
+
+def test_a_bridge_has_nothing_to_choose(serve):
+    front = serve(BridgedVoice(FakeTextToSpeech(), Counters()))
+    assert stats(front)["ladder"] == {"rung": "40 ms at once", "at": 0, "of": 1, "changes": 0}

@@ -17,7 +17,7 @@ from sensorium.bench import furnished
 from sensorium.bench.parts import questions
 from sensorium.bench.report import commit, machine
 from sensorium.bench.trend import Asked, Sample, report
-from sensorium.errors import BadInput
+from sensorium.errors import BadInput, SensoriumError
 from sensorium.front.house import House
 from sensorium.front.listening import EAR_RATE_HZ, in_real_time
 from sensorium.front.publisher import Recording
@@ -70,12 +70,16 @@ def _sounds() -> list[bytes]:
 
 async def _ask(house: House, pcm: bytes) -> Asked:
     sound = in_real_time(pcm, EAR_RATE_HZ, house.clock)
-    turn = await house.turn_voice(sound, EAR_RATE_HZ, Recording(), hands_free=True)
-    kept = [entry.text for entry in house.room.history()]
-    heard = turn.said in kept and any(entry.kind == "person" for entry in house.room.history()[-2:])
+    before = house.room.last_entry
+    try:
+        turn = await house.turn_voice(sound, EAR_RATE_HZ, Recording(), hands_free=True)
+    except SensoriumError as e:
+        return Asked(house.clock.now_s(), None, False, e.one_line())
+    newest = [entry.text for entry in house.room.history()[-2:]]
+    kept = house.room.last_entry != before and (turn.silent or turn.said == newest[-1])
     # As long as the reply sounds: then somebody asks again.
     await asyncio.sleep(len(turn.pcm) / 2 / (turn.sample_rate_hz or EAR_RATE_HZ))
-    return Asked(house.clock.now_s(), turn.voice_to_voice_ms, heard, turn.error)
+    return Asked(house.clock.now_s(), turn.voice_to_voice_ms, kept, turn.error, turn.silent)
 
 
 async def _sample(house: House, samples: list[Sample]) -> None:
@@ -92,7 +96,9 @@ def rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     """For people."""
     times = found["voice_to_voice_ms"]
     shown = [
-        ("questions asked, lost", f"{found['questions']}, {found['lost']}"),
+        ("questions asked", str(found["questions"])),
+        ("lost", str(found["lost"])),
+        ("answered by silence", str(found["silent"])),
         ("voice to voice, median / p99 (ms)", f"{times.get('p50', 0):.0f} / {times.get('p99', 0):.0f}"),
         ("drift of the median (ms)", f"{found['latency_drift_ms']:+.1f}"),
     ]

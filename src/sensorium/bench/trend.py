@@ -21,12 +21,14 @@ class Sample(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """One question. `ms`: voice to voice, None without an answer. `kept`: it and its answer are stored."""
+    """One question. `ms`: voice to voice, None without sound. `kept`: it and its answer are stored; `silent`:
+    the answer was to say nothing, by choice."""
 
     at_s: float
     ms: float | None
     kept: bool
     error: str = ""
+    silent: bool = False
 
 
 def slope_per_hour(points: Sequence[tuple[float, float]]) -> float:
@@ -42,7 +44,8 @@ def slope_per_hour(points: Sequence[tuple[float, float]]) -> float:
 
 
 def report(samples: Sequence[Sample], asked: Sequence[Asked], minutes: float) -> dict[str, Any]:
-    """Slopes and drift are of what came after the first quarter. `lost` are questions without an answer."""
+    """Slopes and drift are of what came after the first quarter. `lost` are questions that failed, were
+    not kept, or had no answer."""
     warm_s = samples[0].at_s + minutes * 60.0 * WARM_UP_SHARE if samples else 0.0
     later = [sample for sample in samples if sample.at_s >= warm_s]
     slopes = {
@@ -56,7 +59,8 @@ def report(samples: Sequence[Sample], asked: Sequence[Asked], minutes: float) ->
     return {
         "minutes": minutes,
         "questions": len(asked),
-        "lost": sum(a.ms is None or not a.kept for a in asked),
+        "lost": sum(bool(a.error) or not a.kept or (a.ms is None and not a.silent) for a in asked),
+        "silent": sum(a.silent for a in asked),
         "errors": sorted({a.error for a in asked if a.error}),
         "memory_slope_mb_per_hour": slopes,
         "memory_bar_mb_per_hour": MEMORY_BAR_MB_PER_HOUR,

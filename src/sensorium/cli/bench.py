@@ -18,7 +18,7 @@ from sensorium.errors import WorkerFailed
 if TYPE_CHECKING:
     from sensorium.bench.prefix import Progress
 
-app = App(name="bench", help="Measure prefix reuse, and what hearing, seeing and speaking cost.")
+app = App(name="bench", help="Measure prefix reuse, what the senses cost, memory, and long runs.")
 
 
 @app.command

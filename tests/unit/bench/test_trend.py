@@ -50,9 +50,15 @@ def test_answers_that_come_later_and_files_that_stay_open() -> None:
 
 def test_a_question_without_an_answer_or_that_was_not_kept_is_lost() -> None:
     samples = [Sample(0.0, {"total": 1.0}, {"front": 3})]
-    asked = [Asked(1.0, 600.0, True), Asked(2.0, None, True, "died"), Asked(3.0, 600.0, False)]
+    asked = [
+        Asked(1.0, 600.0, True),
+        Asked(2.0, None, True, "died"),
+        Asked(3.0, 600.0, False),
+        Asked(4.0, None, True),
+        Asked(5.0, None, True, silent=True),
+    ]
     found = report(samples, asked, minutes=0.01)
-    assert (found["questions"], found["lost"], found["errors"]) == (3, 2, ["died"])
+    assert (found["questions"], found["lost"], found["silent"], found["errors"]) == (5, 3, 1, ["died"])
 
 
 def test_a_run_that_was_over_at_once_is_no_error() -> None:

@@ -79,7 +79,7 @@ async def test_every_row_is_measured_on_the_path_of_a_turn_also_under_stress(tmp
     events = to_chrome(stages)["traceEvents"]
     assert isinstance(events, list)
     tracks = {e["args"]["name"] for e in events if e["name"] == "process_name"}
-    assert {"front", "hearing", "llm", "vision"} <= tracks
+    assert tracks == {"front", "hearing", "llm", "speech", "vision"}
     whole = next(s for s in stages if s.name == "turn")
     inside = [s for s in stages if s.process == "front" and s.name in ("store", "compose", "first_words")]
     assert len(inside) == 3

@@ -229,12 +229,14 @@ class SpeechLink:
         async with aclosing(self._sound(turn_id, voice, said)) as sounds:
             async for sound in sounds:
                 assert not isinstance(sound, WordSpoken)
-                yield sound
+                if not isinstance(sound, Spoken):
+                    yield sound
 
     async def speak_codes(
         self, turn_id: int, codes: AsyncIterator[CodeFrames]
-    ) -> AsyncGenerator[Pcm | WordSpoken]:
-        """As `speak`, for what the mind speaks itself, words in order. Raises what `speak` does."""
+    ) -> AsyncGenerator[Pcm | WordSpoken | Spoken]:
+        """As `speak`, for what the mind speaks itself, words in order; `Spoken` last, if it tells of stages.
+        Raises what `speak` does."""
         said = ((SayCodes(turn_id, word), frames) async for word, frames in codes)
         async with aclosing(self._sound(turn_id, Voice(), said)) as sounds:
             async for sound in sounds:
@@ -243,7 +245,7 @@ class SpeechLink:
 
     async def _sound(
         self, turn_id: int, voice: Voice, said: AsyncIterator[Message]
-    ) -> AsyncGenerator[Pcm | PhraseSpoken | WordSpoken]:
+    ) -> AsyncGenerator[Pcm | PhraseSpoken | WordSpoken | Spoken]:
         channel = await self.line.channel()
         with self.line.waiting(turn_id) as answers:
             # Not a TaskGroup: it would cancel the consumer's task from inside a generator.
@@ -258,6 +260,8 @@ class SpeechLink:
                     else:
                         assert isinstance(record, Spoken)
                         answers.over = True
+                        if record.stages:
+                            yield record
                 await feeding
             finally:
                 if not answers.over:

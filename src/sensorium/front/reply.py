@@ -21,12 +21,21 @@ from sensorium.metrics import Counters
 from sensorium.persona import Persona
 from sensorium.request import Prompt
 from sensorium.trace import Stage, Trace
-from sensorium.wire.records import Began, Finished, Generate, PhraseSpoken, Said, StageTuple, WordSpoken
+from sensorium.wire.records import (
+    Began,
+    Finished,
+    Generate,
+    PhraseSpoken,
+    Said,
+    Spoken,
+    StageTuple,
+    WordSpoken,
+)
 
 # Of a native mind: more than any of its words takes.
 _SPEECH_TOKENS_PER_TOKEN = 24
 
-Sound = Pcm | PhraseSpoken | WordSpoken
+Sound = Pcm | PhraseSpoken | WordSpoken | Spoken
 T = TypeVar("T")
 
 
@@ -109,6 +118,9 @@ class Speaker(NamedTuple):
         turn = draft.turn
         if isinstance(sound, WordSpoken):
             draft.spoken.word(sound, turn.said.split())
+            return
+        if isinstance(sound, Spoken):
+            self._note("speech", turn.turn_id, sound.stages)
             return
         if isinstance(sound, PhraseSpoken):
             draft.spoken.phrase(sound)

@@ -292,10 +292,11 @@ class WordSpoken(Record):
 
 
 class Spoken(Record):
-    """All of the turn's audio has been sent (or the turn was cancelled)."""
+    """All of the turn's audio has been sent (or the turn was cancelled). `stages` are those of codes."""
 
     turn_id: int
     num_samples: int
+    stages: tuple[StageTuple, ...] = ()
 
 
 # -- front -> vision -------------------------------------------------------------------------------------

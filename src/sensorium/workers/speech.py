@@ -52,11 +52,13 @@ def ladder(frames_at_once: tuple[int, ...]) -> Ladder:
 
 
 class _Turn:
-    """A mouth, and how long it was at work."""
+    """A mouth, and how long it was at work. `stages`: of codes; a phrase tells its own."""
 
     def __init__(self, mouth: Mouth) -> None:
         self.mouth = mouth
         self.busy_s = 0.0
+        self.first_codes_s: float | None = None
+        self.stages: list[StageTuple] = []
 
 
 class SpeechWorker:
@@ -103,6 +105,8 @@ class SpeechWorker:
             case SayCodes(turn_id=turn_id, word=word):
                 if (turn := self._turn(turn_id, "say_codes")) is not None:
                     start_s = self._clock.now_s()
+                    if turn.first_codes_s is None:
+                        turn.first_codes_s = start_s
                     self._emit(turn_id, turn, _feed_codes(turn.mouth, word, payload))
                     self._made(len(payload) // _BYTES_PER_FRAME, self._clock.now_s() - start_s)
             case SayEnd(turn_id=turn_id):
@@ -128,20 +132,22 @@ class SpeechWorker:
         if (turn := self._turns.pop(turn_id, None)) is not None:
             if num_samples := turn.mouth.num_samples:
                 self._rtf.add(turn.busy_s * self._engine.sample_rate_hz / num_samples)
-            self._front.send(Spoken(turn_id, turn.mouth.num_samples))
+            if turn.first_codes_s is not None:
+                turn.stages.append(("speech.sound", turn.first_codes_s, self._clock.now_s()))
+            self._front.send(Spoken(turn_id, turn.mouth.num_samples, tuple(turn.stages)))
 
     def _emit(self, turn_id: int, turn: _Turn, events: Events) -> None:
         """Sends the events of one call; an error of the engine ends the turn with `Failed`."""
         start_s = self._clock.now_s()
         try:
             with closing(events):
-                self._send_all(turn_id, turn.mouth, events)
+                self._send_all(turn_id, turn, events)
         except SensoriumError as e:
             del self._turns[turn_id]
             self._front.fail(turn_id, e)
         turn.busy_s += self._clock.now_s() - start_s
 
-    def _send_all(self, turn_id: int, mouth: Mouth, events: Events) -> None:
+    def _send_all(self, turn_id: int, turn: _Turn, events: Events) -> None:
         start_s = self._clock.now_s()
         stages: list[StageTuple] = []
         for event in events:
@@ -151,8 +157,10 @@ class SpeechWorker:
                     self._front.send(Sound(turn_id, self._engine.sample_rate_hz), payload)
                     if not stages:
                         stages.append(("speech.first_chunk", start_s, self._clock.now_s()))
-                    if mouth.num_samples == len(samples):
+                    if turn.mouth.num_samples == len(samples):
                         self._first_chunk((stages[0][2] - start_s) * 1000.0)
+                        if turn.first_codes_s is not None:
+                            turn.stages.append(stages[0])
                 case Phrase():
                     stages.append(("speech.phrase", start_s, self._clock.now_s()))
                     self._front.send(PhraseSpoken(turn_id, *event, stages=tuple(stages)))

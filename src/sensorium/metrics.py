@@ -1,4 +1,4 @@
-"""Counters and short distributions of one process, as plain numbers that travel in a record.
+"""Counters and distributions of one process, as plain numbers that travel in a record.
 
 Knows nothing of exporters: Prometheus text is made where it is served.
 """
@@ -6,8 +6,10 @@ Knows nothing of exporters: Prometheus text is made where it is served.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Iterable
+from typing import Any
 
 
 class Counters:
@@ -39,6 +41,37 @@ class Window:
         return summarize(self._values)
 
 
+# Upper bounds of a histogram's buckets in ms; every budget is one of them.
+BUCKETS_MS = (0.25, 0.5, 1, 2, 5, 10, 16, 25, 40, 50, 80, 100, 150, 250, 500, 1000, 3000)
+
+
+class Histogram:
+    """Of milliseconds: totals in fixed buckets for exporters, and the last measurements for exact tails."""
+
+    def __init__(self, size: int = 2048) -> None:
+        self._recent = Window(size)
+        self._counts = [0] * (len(BUCKETS_MS) + 1)
+        self._sum_ms = 0.0
+        self._max_ms = 0.0
+
+    def add(self, ms: float) -> None:
+        self._recent.add(ms)
+        self._counts[bisect_left(BUCKETS_MS, ms)] += 1
+        self._sum_ms += ms
+        self._max_ms = max(self._max_ms, ms)
+
+    def summary(self) -> dict[str, float]:
+        """p50, p95 and p99 of the last measurements, max and count of all; only `count: 0` without any."""
+        count = sum(self._counts)
+        if not count:
+            return {"count": 0}
+        return {**self._recent.summary(), "max": self._max_ms, "count": count}
+
+    def values(self) -> dict[str, Any]:
+        """`counts` of the buckets that end at `BUCKETS_MS` and of the one above, each for itself."""
+        return {"counts": list(self._counts), "sum_ms": self._sum_ms}
+
+
 def percentile(values: Iterable[float], share: float) -> float:
     """Nearest-rank percentile, so that a p99 is always a value that was measured."""
     ordered = sorted(values)
@@ -50,7 +83,7 @@ def percentile(values: Iterable[float], share: float) -> float:
 
 def summarize(values: Iterable[float]) -> dict[str, float]:
     """p50, p95, p99, max and count; empty input gives only `count: 0`."""
-    kept = list(values)
+    kept = sorted(values)  # once: to sort what is sorted costs next to nothing
     if not kept:
         return {"count": 0}
     return {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensorium.metrics import Counters, Window, percentile, summarize
+from sensorium.metrics import BUCKETS_MS, Counters, Histogram, Window, percentile, summarize
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60)
 
@@ -66,3 +66,14 @@ def test_a_summary_is_in_order(values: list[float]) -> None:
     summary = summarize(iter(values))
     assert summary["p50"] <= summary["p95"] <= summary["p99"] <= summary["max"] == max(values)
     assert summary["count"] == len(values)
+
+
+def test_a_histogram_keeps_all_in_buckets_and_the_last_for_tails() -> None:
+    histogram = Histogram(size=2)
+    assert histogram.summary() == {"count": 0}
+    for ms in (9000.0, 0.25, 0.3):
+        histogram.add(ms)
+    assert histogram.summary() == {"p50": 0.25, "p95": 0.3, "p99": 0.3, "max": 9000.0, "count": 3}
+    counts = histogram.values()["counts"]
+    assert counts == [1, 1, *[0] * (len(BUCKETS_MS) - 2), 1]
+    assert histogram.values()["sum_ms"] == pytest.approx(9000.55)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sensorium.clock import ManualClock
 from sensorium.trace import Stage, Trace, to_chrome, write_chrome
@@ -51,18 +53,69 @@ def test_times_are_microseconds_since_the_first_stage() -> None:
     assert (second["name"], second["ts"], second["dur"]) == ("phrase", 500_000.0, 250_000.0)
 
 
-def test_each_process_is_a_named_track_and_each_turn_a_thread() -> None:
+def test_each_process_is_a_named_track() -> None:
     stages = [
         Stage("llm", "a", 7, 0.0, 1.0),
         Stage("front", "b", 8, 0.0, 1.0),
         Stage("llm", "c", 8, 1.0, 2.0),
     ]
-    names = {event["pid"]: event["args"]["name"] for event in _events(stages, "M")}
-    assert sorted(names.values()) == ["front", "llm"]
-    assert [(names[e["pid"]], e["tid"]) for e in _events(stages, "X")] == [
-        ("llm", 7),
-        ("front", 8),
-        ("llm", 8),
+    kinds = {e["pid"]: e["args"]["name"] for e in _events(stages, "M") if e["name"] == "process_name"}
+    found = [(kinds[e["pid"]], e["tid"], e["args"]["turn_id"]) for e in _events(stages, "X")]
+    assert sorted(found) == [("front", 1, 8), ("llm", 1, 7), ("llm", 1, 8)]
+
+
+def test_the_stages_of_a_turn_lie_inside_it_on_one_thread() -> None:
+    turn = [
+        Stage("front", "compose", 1, 1.0, 2.0),
+        Stage("front", "turn", 1, 1.0, 9.0),
+        Stage("front", "record", 1, 8.0, 9.0),
+    ]
+    events = _events(turn, "X")
+    assert [e["name"] for e in events] == ["turn", "compose", "record"]
+    assert {e["tid"] for e in events} == {1}
+
+
+def test_what_overlaps_without_lying_inside_gets_a_thread_with_a_name() -> None:
+    stages = [Stage("front", "a", 1, 0.0, 2.0), Stage("front", "b", 2, 1.0, 3.0)]
+    assert [e["tid"] for e in _events(stages, "X")] == [1, 2]
+    names = [e["args"]["name"] for e in _events(stages, "M") if e["name"] == "thread_name"]
+    assert names == ["front", "front, at the same time (2)"]
+
+
+TIMES = st.floats(0.0, 1.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(spans=st.lists(st.tuples(st.sampled_from(["front", "llm"]), TIMES, TIMES), max_size=40))
+def test_events_of_one_thread_nest_and_none_is_lost(spans: list[tuple[str, float, float]]) -> None:
+    """Given any stages, then two of one thread lie apart or one inside the other: Perfetto's rule."""
+    events = _events([Stage(process, "s", 1, *sorted(times)) for process, *times in spans], "X")
+    assert len(events) == len(spans)
+    for i, one in enumerate(events):
+        for other in events[i + 1 :]:
+            if (one["pid"], one["tid"]) != (other["pid"], other["tid"]):
+                continue
+            first_end, last_end = one["ts"] + one["dur"], other["ts"] + other["dur"]
+            assert one["ts"] <= other["ts"]
+            assert first_end <= other["ts"] or last_end <= first_end
+
+
+def test_what_is_new_is_given_once() -> None:
+    trace = Trace("front", ManualClock(), size=3)
+    trace.add("a", 0, 0.0, 1.0)
+    first, mark = trace.since(0)
+    trace.add("b", 0, 1.0, 2.0)
+    trace.extend([Stage("llm", "c", 0, 2.0, 3.0)])
+    second, mark = trace.since(mark)
+    third, mark = trace.since(mark)
+    for name in "defgh":
+        trace.add(name, 0, 3.0, 4.0)
+    lapped, _ = trace.since(mark)
+    assert ["".join(s.name for s in found) for found in (first, second, third, lapped)] == [
+        "a",
+        "bc",
+        "",
+        "fgh",
     ]
 
 
@@ -76,4 +129,4 @@ def test_the_file_is_json_even_without_stages(tmp_path: Path) -> None:
     write_chrome(path, [])
     assert json.loads(path.read_text()) == {"traceEvents": [], "displayTimeUnit": "ms"}
     write_chrome(path, [Stage("front", "größer", 1, 0.0, 1.0)])
-    assert json.loads(path.read_text())["traceEvents"][1]["name"] == "größer"
+    assert json.loads(path.read_text())["traceEvents"][-1]["name"] == "größer"

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json as json_module
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
 from sensorium.cli.output import Json, Output, run
+from sensorium.cli.running import run_async
 from sensorium.errors import WorkerFailed
 
 if TYPE_CHECKING:
     from sensorium.bench.prefix import Progress
 
-app = App(name="bench", help="Measure prefix reuse, what the senses cost, and the way between processes.")
+app = App(name="bench", help="Measure prefix reuse, what the senses cost, live turns, memory, long runs.")
 
 
 @app.command
@@ -146,6 +147,59 @@ def barge_in(
         _show_barge_in(output, found)
 
 
+@app.command
+def memory(
+    *,
+    personas: Annotated[str, Parameter(help="Sizes of the room, with commas between.")] = "1,6,14",
+    bundle: Annotated[str, Parameter(help="A shipped bundle, or a bundle's folder.")] = "nano",
+    json: Json = False,
+) -> None:
+    """What a room holds in memory, by process and by kind (weights, KV, compute, adapters).
+
+    Every size is a house of its own with ears, eyes and voices, after everybody was asked and answered aloud.
+
+    Example: sensorium bench memory --personas 6,14
+    """
+    from sensorium.bench import memory as bench
+
+    with run("bench memory", json) as output:
+        sizes = bench.parse(personas)
+        with _progress(quiet=json) as progress:
+            found = bench.run(sizes, bundle, progress)
+        output.result(found)
+        titles = ("MB", *(f"{size} personas" for size in sizes))
+        _show_rows(output, "resident memory", titles, bench.rows(found))
+        if found["ratio_14_to_6"] is not None:
+            verdict = "met" if found["ratio_met"] else "missed"
+            output.text(f"14 personas take {found['ratio_14_to_6']} times the memory of 6: {verdict}")
+
+
+@app.command
+def soak(
+    *,
+    minutes: Annotated[float, Parameter(help="How long.")] = 30.0,
+    personas: Annotated[int, Parameter(help="How many share the room.")] = 6,
+    bundle: Annotated[str, Parameter(help="A shipped bundle, or a bundle's folder.")] = "nano",
+    json: Json = False,
+) -> None:
+    """A room left running, asked aloud all the time: does memory grow, do answers come later, is one lost?
+
+    Questions in real time, one after the other. Slopes leave the first quarter out, which is warm-up.
+
+    Example: sensorium bench soak --minutes 5
+    """
+    from sensorium.bench import furnished
+    from sensorium.bench import soak as bench
+
+    with run("bench soak", json) as output:
+        bench.check(minutes)
+        furnished.check(personas)
+        with _progress(quiet=json) as progress:
+            found = run_async(bench.run(minutes, personas, bundle, progress))
+        output.result(found)
+        _show_rows(output, f"{personas} personas, {minutes:g} minutes", ("", ""), bench.rows(found))
+
+
 def _equality(bundle: str) -> dict[str, Any]:
     """Two engines in a process of its own, so that their memory is nobody else's."""
     command = [sys.executable, "-m", "sensorium.bench.equality", "--bundle", bundle]
@@ -200,6 +254,17 @@ def _show(output: Output, found: dict[str, Any]) -> None:
         f"({equality['model']}), largest log-probability difference {found['max_logprob_difference']}, "
         f"adapter A, B, A: {'right' if found['adapter_aba_equal_cold'] else 'WRONG'}"
     )
+
+
+def _show_rows(output: Output, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.table import Table
+
+    table = Table(title=title)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row)
+    output.say(table)
 
 
 def _show_figures(output: Output, found: dict[str, Any], title: str) -> None:

@@ -26,9 +26,9 @@ COMMANDS = (
         "sensorium.cli.explain:explain",
         "Why a persona's last two prompts differ, and what it cost.",
     ),
-    ("stats", "sensorium.cli.stats:stats", "Memory by process and kind, hit rates, parked prefixes."),
+    ("stats", "sensorium.cli.stats:stats", "Memory, hit rates, parked prefixes; --watch: budgets, live."),
     ("doctor", "sensorium.cli.doctor:doctor", "What is installed, what is missing, what to do."),
-    ("bench", "sensorium.cli.bench:app", "Measure prefix reuse, and what the senses cost."),
+    ("bench", "sensorium.cli.bench:app", "Measure prefix reuse, the senses, memory, long runs."),
 )
 
 app = App(

@@ -1,40 +1,104 @@
-"""`sensorium stats`: what the house holds and how well it reuses it."""
+"""`sensorium stats`: what the house holds, how well it reuses it, and whether it keeps its budgets."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from sensorium.cli.output import Home, Json, run
 from sensorium.cli.running import opened, run_async
+from sensorium.clock import SystemClock
 from sensorium.config import Config
+from sensorium.errors import BadInput, NotFound
+from sensorium.front import live_file
 from sensorium.front.house import House
+from sensorium.front.prometheus import text
 from sensorium.store import personas, turns
 from sensorium.store.database import Database
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 Row = tuple[str, Any]
+LOOK_EVERY_S = 1.0
 
 
 def stats(
     *,
     room: Annotated[str, Parameter(show_default=False, help="The room; else the configured one.")] = "",
+    watch: Annotated[
+        bool,
+        Parameter(negative="", show_default=False, help="A live table of the house that is running."),
+    ] = False,
+    prometheus: Annotated[
+        bool,
+        Parameter(negative="", show_default=False, help="The running house's as Prometheus text, once."),
+    ] = False,
     json: Json = False,
     home: Home = None,
 ) -> None:
     """Opens the room, brings every persona's prompt into memory, and shows what that takes.
 
     Memory by process and by kind (weights, KV, adapters, GPU), cells and parked prefixes, and how much of the
-    last turns' prompts was reused.
+    last turns' prompts was reused. With --watch or --prometheus it opens nothing and shows how a house that
+    runs in the same home folder (chat, ask, ...) keeps its budgets; --watch ends when the house does.
 
     Example: sensorium stats --json
     """
     with run("stats", json) as output:
+        if watch or prometheus:
+            if watch and (prometheus or json or room):
+                raise BadInput("--watch is for people and for the house that runs: use it alone")
+            config = Config.load(home)
+            if watch:
+                return _watch(config)
+            values = live_file.read(Path(config.home), SystemClock().wall_s())
+            output.result(values)
+            return output.text(text(values).rstrip("\n"))
         values = run_async(_measure(Config.load(home), room, quiet=json))
         output.result(values)
         for title, rows in tables(values):
             output.say(_table(title, rows))
+
+
+def _watch(config: Config) -> None:
+    """Until the house has gone; then it says so as an error when there was none to begin with."""
+    from rich.live import Live
+
+    clock, home = SystemClock(), Path(config.home)
+    values = live_file.read(home, clock.wall_s())
+    with Live(budget_table(values), refresh_per_second=4) as screen:
+        while True:
+            time.sleep(LOOK_EVERY_S)
+            try:
+                values = live_file.read(home, clock.wall_s())
+            except NotFound:
+                return
+            screen.update(budget_table(values))
+
+
+def budget_table(values: dict[str, Any]) -> Table:
+    """The stages against their budgets, the ladders and the memory of a running house."""
+    from rich.table import Table
+
+    table = Table(
+        title=f"{len(values['personas'])} personas in {values['rss_mb']['total']:,.0f} MB; "
+        + ", ".join(f"{name}: {state['rung']}" for name, state in values["ladders"].items()),
+        title_justify="left",
+    )
+    table.add_column("stage")
+    for column in ("budget ms", "p50", "p95", "p99", "max", "count", "missed"):
+        table.add_column(column, justify="right")
+    for stage, row in values["stages"].items():
+        measured = [f"{row[at]:.1f}" if at in row else "" for at in ("p50", "p95", "p99", "max")]
+        style = "bold red" if row.get("p99", 0.0) > row["budget"] else ""
+        counts = (str(row["count"]), str(row["missed"]))
+        table.add_row(stage, f"{row['budget']:g}", *measured, *counts, style=style)
+    return table
 
 
 async def _measure(config: Config, room: str, *, quiet: bool) -> dict[str, Any]:

@@ -137,10 +137,12 @@ class Conversation:
         parts = self._parts
         if parts.vision is None:
             raise BadInput("this house was opened without eyes")
-        with parts.trace.stage("see"):
+        with parts.trace.stage("vision.frame"):
             sight = await parts.vision.look(picture)
+            for _, _, end_s in sight.stages[-1:]:
+                parts.trace.add("hop", 0, end_s, parts.clock.now_s())
+            parts.room.see(sight)
         parts.trace.extend(Stage("vision", name, 0, start_s, end_s) for name, start_s, end_s in sight.stages)
-        parts.room.see(sight)
         return sight
 
     async def follow_up(self, publisher: Publisher | None = None) -> TurnReport | None:
@@ -183,6 +185,7 @@ class Conversation:
             raise
         finally:
             parts.turns.move(turn, _end_state(draft))
+            parts.trace.add("turn", turn.turn_id, utterance.last_speech_s, parts.clock.now_s())
             self._settle_all(first=choice.persona_id)
             self.last_report = draft.finish(parts.trace.stages(turn.turn_id))
         return self.last_report

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sensorium.budgets import Meter
 from sensorium.clock import Clock, SystemClock
 from sensorium.config import Config
 from sensorium.dialogue.endpointing import Endpointing
@@ -25,9 +26,12 @@ from sensorium.front.capture import captured
 from sensorium.front.conversation import Conversation, Parts
 from sensorium.front.drafter import DraftParts
 from sensorium.front.ears import Ears
+from sensorium.front.frames import Frames
+from sensorium.front.line import Line
 from sensorium.front.links import HearingLink, LlmLink, SpeechLink
 from sensorium.front.live import Live
 from sensorium.front.loop_lag import LoopLag
+from sensorium.front.monitor import Monitor
 from sensorium.front.publisher import Publisher
 from sensorium.front.reply import Speaker
 from sensorium.front.report import TurnReport
@@ -57,6 +61,7 @@ _CHARS_PER_TOKEN = 1.0
 class House:
     """One room of one home folder. A worker for hearing, speech or vision is started when it is wanted.
 
+    `stress`, for benches: model calls take so many times as long, for so many seconds (0: always).
     On entering: raises StoreError, NotFound for the room, and what a worker reports when it cannot start
     (BundleError, MissingExtra, WorkerFailed). On leaving no process stays behind.
     """
@@ -70,8 +75,10 @@ class House:
         speaks: bool = True,
         sees: bool = False,
         clock: Clock | None = None,
+        stress: tuple[float, float] = (1.0, 0.0),
     ) -> None:
         self.config = config
+        self._stress = ("--stress", str(stress[0]), "--stress-s", str(stress[1]))
         self.clock = clock or SystemClock()
         self.counters = Counters()
         self.trace = Trace("front", self.clock)
@@ -80,7 +87,9 @@ class House:
         self.speech = SpeechLink(self.counters) if speaks else None
         self.vision = VisionLink(self.counters) if sees else None
         self.adapters = AdapterTable(self.llm, self.counters, Library(Path(config.home), config.bundle))
-        self.lag = LoopLag(self.clock, self.counters)
+        self._meter = Meter("front", self.counters)
+        self.lag = LoopLag(self.clock, self._meter)
+        self._frames = Frames(self.clock, self.counters)
         self.compositions = CompositionCache(self.clock)
         self._room_id = room or config.room
         self._stack = AsyncExitStack()
@@ -151,6 +160,10 @@ class House:
         """See `Conversation.look`."""
         return await self.conversation.look(picture)
 
+    async def look_live(self, picture: bytes) -> Sight | None:
+        """The same for one of many frames; None when it was skipped so that the others are in time."""
+        return await self._frames.look(lambda: self.conversation.look(picture))
+
     async def follow_up(self, publisher: Publisher | None = None) -> TurnReport | None:
         """The answer of a persona that was called by another; None when nobody was."""
         return await self.conversation.follow_up(publisher)
@@ -188,23 +201,26 @@ class House:
 
     async def stats(self) -> dict[str, Any]:
         """Memory by process and by kind, hit rates, cells, parked prefixes: what the parts say."""
+        values = {line.worker: await line.inspect() for line in self._lines()}
+        held = await asyncio.to_thread(memory.by_process, self.pids())
+        return {"memory": held, **self._monitor.taken(values), **self._facts()}
+
+    def _lines(self) -> list[Line]:
         links = (self.llm, self.hearing, self.speech, self.vision)
-        lines = [link.line for link in links if link is not None]
-        values = {line.worker: await line.inspect() for line in lines}
+        return [link.line for link in links if link is not None]
+
+    def _facts(self) -> dict[str, Any]:
         return {
-            "memory": await asyncio.to_thread(memory.by_process, self.pids()),
             "composition_cache": self.compositions.stats(),
             "loop_lag_ms": self.lag.summary(),
-            "counters": self.counters.snapshot(),
             "personas": [p.id for p in self.room.personas],
-            "workers": values,
         }
 
     # -- putting together ----------------------------------------------------------------------------
 
     async def _start_workers(self) -> None:
         config = self.config
-        bundle = ("--bundle", config.bundle)
+        bundle = ("--bundle", config.bundle, *self._stress)
         llm_arguments = (
             *bundle, "--kv-cells", str(config.kv_cells),
             "--max-sequences", str(config.max_sequences), "--threads", str(config.llm_threads),
@@ -247,6 +263,11 @@ class House:
         self._floor = Floor(self.room.room.recipe.floor)
         self._settler = Settler(self.llm, self._compose_stable, self.adapters, self.counters)
         self._background.start(self._settler.run())
+        self._monitor = Monitor(
+            self._lines(), self.trace, self._meter, self.counters, self.clock, [self._frames.quality],
+            self._settler, Path(self.config.home), self._facts,
+        )  # fmt: skip
+        self._background.start(self._monitor.run())
         self.conversation = Conversation(
             Parts(
                 store=self.store,

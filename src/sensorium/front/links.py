@@ -7,6 +7,7 @@ Knows nothing of processes, rooms or prompts.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import NamedTuple
@@ -166,7 +167,7 @@ class EarStream:
         ring, and loses nothing (`capture` does, of live sound). Raises WorkerDied, WorkerFailed."""
         step = 2 * (self._sample_rate_hz // 2)
         for at in range(0, len(pcm), step):
-            self._channel.send(Hear(self._stream_id), pcm[at : at + step])
+            self._channel.send(Hear(self._stream_id, time.monotonic()), pcm[at : at + step])
             await self._channel.drain()
 
     def close(self) -> None:
@@ -246,12 +247,14 @@ class SpeechLink:
         async with aclosing(self._sound(turn_id, voice, said)) as sounds:
             async for sound in sounds:
                 assert not isinstance(sound, WordSpoken)
-                yield sound
+                if not isinstance(sound, Spoken):
+                    yield sound
 
     async def speak_codes(
         self, turn_id: int, codes: AsyncIterator[CodeFrames]
-    ) -> AsyncGenerator[Pcm | WordSpoken]:
-        """As `speak`, for what the mind speaks itself, words in order. Raises what `speak` does."""
+    ) -> AsyncGenerator[Pcm | WordSpoken | Spoken]:
+        """As `speak`, for what the mind speaks itself, words in order; `Spoken` last, if it tells of stages.
+        Raises what `speak` does."""
         said = ((SayCodes(turn_id, word), frames) async for word, frames in codes)
         async with aclosing(self._sound(turn_id, Voice(), said)) as sounds:
             async for sound in sounds:
@@ -260,7 +263,7 @@ class SpeechLink:
 
     async def _sound(
         self, turn_id: int, voice: Voice, said: AsyncIterator[Message]
-    ) -> AsyncGenerator[Pcm | PhraseSpoken | WordSpoken]:
+    ) -> AsyncGenerator[Pcm | PhraseSpoken | WordSpoken | Spoken]:
         channel = await self.line.channel()
         with self.line.waiting(turn_id) as answers:
             # Not a TaskGroup: it would cancel the consumer's task from inside a generator.
@@ -275,6 +278,8 @@ class SpeechLink:
                     else:
                         assert isinstance(record, Spoken)
                         answers.over = True
+                        if record.stages:
+                            yield record
                 await feeding
             finally:
                 if not answers.over:

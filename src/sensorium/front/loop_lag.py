@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 
+from sensorium.budgets import Meter
 from sensorium.clock import Clock
-from sensorium.metrics import Counters, Window
+from sensorium.metrics import Window
 
-BUDGET_MS = 16.0
 _EVERY_S = 0.02
 
 
 class LoopLag:
-    """`run` measures until cancelled. A lag beyond the budget is counted as `loop_lag_over_budget_total`."""
+    """`run` measures until cancelled. A lag beyond the budget is counted by the `meter`."""
 
-    def __init__(self, clock: Clock, counters: Counters) -> None:
+    def __init__(self, clock: Clock, meter: Meter) -> None:
         self._clock = clock
-        self._counters = counters
+        self._meter = meter
         self._lag_ms = Window(4096)
 
     async def run(self) -> None:
@@ -25,8 +25,7 @@ class LoopLag:
             await asyncio.sleep(_EVERY_S)
             lag_ms = max(0.0, (self._clock.now_s() - due_s) * 1000.0)
             self._lag_ms.add(lag_ms)
-            if lag_ms > BUDGET_MS:
-                self._counters.add("loop_lag_over_budget_total")
+            self._meter.add("loop_lag", lag_ms)
 
     def summary(self) -> dict[str, float]:
         return self._lag_ms.summary()

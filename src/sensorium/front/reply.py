@@ -21,12 +21,21 @@ from sensorium.metrics import Counters
 from sensorium.persona import Persona
 from sensorium.request import Prompt
 from sensorium.trace import Stage, Trace
-from sensorium.wire.records import Began, Finished, Generate, PhraseSpoken, Said, StageTuple, WordSpoken
+from sensorium.wire.records import (
+    Began,
+    Finished,
+    Generate,
+    PhraseSpoken,
+    Said,
+    Spoken,
+    StageTuple,
+    WordSpoken,
+)
 
 # Of a native mind: more than any of its words takes.
 _SPEECH_TOKENS_PER_TOKEN = 24
 
-Sound = Pcm | PhraseSpoken | WordSpoken
+Sound = Pcm | PhraseSpoken | WordSpoken | Spoken
 T = TypeVar("T")
 
 
@@ -91,19 +100,27 @@ class Speaker(NamedTuple):
                 elif isinstance(piece, Finished):
                     draft.usage = piece.usage
                     self._note("llm", turn.turn_id, piece.stages)
+                    for _, _, end_s in piece.stages[-1:]:
+                        self.trace.add("hop", turn.turn_id, end_s, self.clock.now_s())
                 elif isinstance(piece, CodeFrames):
+                    draft.first_to_mouth_s = draft.first_to_mouth_s or self.clock.now_s()
                     yield piece
                 elif isinstance(piece, Said) and not piece.special and piece.text:
                     if draft.first_words_s is None:
                         draft.first_words_s = self.clock.now_s()
                         self.trace.add("first_words", turn.turn_id, asked_s, draft.first_words_s)
                     turn.said += piece.text
+                    if not self.native:
+                        draft.first_to_mouth_s = draft.first_to_mouth_s or self.clock.now_s()
                     yield piece.text
 
     async def _sound(self, draft: Draft, sound: Sound, publisher: Publisher) -> None:
         turn = draft.turn
         if isinstance(sound, WordSpoken):
             draft.spoken.word(sound, turn.said.split())
+            return
+        if isinstance(sound, Spoken):
+            self._note("speech", turn.turn_id, sound.stages)
             return
         if isinstance(sound, PhraseSpoken):
             draft.spoken.phrase(sound)
@@ -117,6 +134,11 @@ class Speaker(NamedTuple):
             self.trace.add(
                 "first_sound", turn.turn_id, draft.first_words_s or draft.started_s, draft.first_sound_s
             )
+            if draft.first_to_mouth_s is not None:
+                to_mouth_s = draft.first_to_mouth_s
+                self.trace.add("speech.first_byte", turn.turn_id, to_mouth_s, draft.first_sound_s)
+            if draft.last_speech_s is not None:
+                self.trace.add("voice_to_voice", turn.turn_id, draft.last_speech_s, draft.first_sound_s)
         draft.pcm += sound.data
         draft.sample_rate_hz = sound.sample_rate_hz
         await publisher.send_audio(turn.turn_id, sound.data, sound.sample_rate_hz)

@@ -66,6 +66,7 @@ class Draft:
     started_s: float
     last_speech_s: float | None = None
     first_words_s: float | None = None
+    first_to_mouth_s: float | None = None
     first_sound_s: float | None = None
     prompt: Prompt | None = None
     adapters: tuple[AdapterUse, ...] = ()

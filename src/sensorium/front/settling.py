@@ -34,6 +34,10 @@ class Settler:
         self._wakes = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._num_waiting = 0
+        self._paused = False
+        self._may_go_on = asyncio.Event()
+        self._may_go_on.set()
 
     def want(self, persona_ids: Iterable[str]) -> None:
         """In this order, behind whoever waits already."""
@@ -44,14 +48,32 @@ class Settler:
             self._wakes.set()
 
     async def idle(self) -> None:
-        """Returns when everything that was wanted is in memory, or has failed."""
-        await self._idle.wait()
+        """Returns when everything that was wanted is in memory, or has failed. Who waits is not paused."""
+        self._num_waiting += 1
+        self._gate()
+        try:
+            await self._idle.wait()
+        finally:
+            self._num_waiting -= 1
+            self._gate()
+
+    def pause(self, paused: bool) -> None:
+        """While paused nothing new is begun: what people wait for needs the machine more."""
+        self._paused = paused
+        self._gate()
+
+    def _gate(self) -> None:
+        if self._paused and not self._num_waiting:
+            self._may_go_on.clear()
+        else:
+            self._may_go_on.set()
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             await self._wakes.wait()
             while self._wanted:
+                await self._may_go_on.wait()
                 persona_id = next(iter(self._wanted))
                 del self._wanted[persona_id]
                 await self._settle(persona_id)

@@ -77,6 +77,19 @@ class Engine(Protocol):
     @property
     def sample_rate_hz(self) -> int: ...
 
+    @property
+    def ladder(self) -> tuple[int, ...]:
+        """What `frames_at_once` may be, the best first."""
+        ...
+
+    @property
+    def frames_at_once(self) -> int:
+        """How many frames of 40 ms its mouths make in one call of the model after a turn's first chunk."""
+        ...
+
+    @frames_at_once.setter
+    def frames_at_once(self, num_frames: int) -> None: ...
+
     def warm_up(self) -> dict[str, object]:
         """Speaks once for nobody. What the front should know of this engine."""
         ...

@@ -41,9 +41,11 @@ class NativeVoice:
     """An `Engine` over a codec; each mouth gets a stream of its own from `open_stream`."""
 
     sample_rate_hz = SAMPLE_RATE_HZ
+    ladder = (1, 2, 5)
 
     def __init__(self, open_stream: Callable[[], CodecStream], engine: str = "codec") -> None:
         self.engine = engine
+        self.frames_at_once = 1
         self._open_stream = open_stream
 
     def warm_up(self) -> dict[str, object]:
@@ -54,7 +56,7 @@ class NativeVoice:
 
     def open(self, voice: Voice) -> NativeMouth:
         """`voice` is how a bridge would sound; here the mind has chosen already."""
-        return NativeMouth(self._open_stream())
+        return NativeMouth(self._open_stream(), lambda: self.frames_at_once)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -65,11 +67,14 @@ class NativeMouth:
 
     The first samples leave with the second frame; each chunk after them is at least as long as all before it,
     up to 200 ms, so that a mind that keeps up is never waited for. A word without codes is in the sound of
-    its neighbour and no `Word` tells of it.
+    its neighbour and no `Word` tells of it. After the first chunk the codec makes `frames_at_once()` frames
+    in one call, which is cheaper.
     """
 
-    def __init__(self, stream: CodecStream) -> None:
+    def __init__(self, stream: CodecStream, frames_at_once: Callable[[], int] = lambda: 1) -> None:
         self._stream = stream
+        self._frames_at_once = frames_at_once
+        self._codes = np.zeros((0, CODES_PER_FRAME), np.int16)  # no sound was made of them yet
         self._pending = np.zeros(0, np.int16)
         self._num_samples = 0
         self._num_frames = 0
@@ -97,16 +102,25 @@ class NativeMouth:
             self._word = said.word
         for frame in codes[:, None]:
             self._num_frames += 1
-            self._pending = np.concatenate((self._pending, self._stream.feed(frame)))
+            self._codes = np.concatenate((self._codes, frame))
+            if self._num_samples and len(self._codes) < self._frames_at_once():
+                continue
+            self._decode()
             if len(self._pending) and len(self._pending) >= self._chunk_limit():
                 yield from self._give()
 
     def flush(self) -> Events:
         self._end_word()
+        if len(self._codes):
+            self._decode()
         self._pending = np.concatenate((self._pending, self._stream.flush()))
         while len(self._pending):
             yield from self._give()
         yield from self._over()
+
+    def _decode(self) -> None:
+        codes, self._codes = self._codes, self._codes[:0]
+        self._pending = np.concatenate((self._pending, self._stream.feed(codes)))
 
     def _chunk_limit(self) -> int:
         if self._num_samples == 0:

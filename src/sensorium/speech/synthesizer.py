@@ -28,6 +28,12 @@ class BridgedVoice:
     def __init__(self, bridge: TextToSpeech, counters: Counters) -> None:
         self._bridge = bridge
         self._counters = counters
+        self.frames_at_once = 1
+
+    @property
+    def ladder(self) -> tuple[int, ...]:
+        """It makes whole phrases: there is nothing to choose."""
+        return (1,)
 
     @property
     def engine(self) -> str:

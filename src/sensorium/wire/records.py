@@ -196,9 +196,10 @@ class OpenEar(Record):
 
 
 class Hear(Record):
-    """Payload: mono s16le PCM, at most one second."""
+    """Payload: mono s16le PCM, at most one second. `sent_s`: when it left the front; 0.0: not measured."""
 
     stream_id: int
+    sent_s: float = 0.0
 
 
 class CloseEar(Record):
@@ -319,10 +320,11 @@ class WordSpoken(Record):
 
 
 class Spoken(Record):
-    """All of the turn's audio has been sent (or the turn was cancelled)."""
+    """All of the turn's audio has been sent (or the turn was cancelled). `stages` are those of codes."""
 
     turn_id: int
     num_samples: int
+    stages: tuple[StageTuple, ...] = ()
 
 
 # -- front -> vision -------------------------------------------------------------------------------------

@@ -10,12 +10,12 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sensorium.audio import from_int16
+from sensorium.budgets import BY_STAGE, Meter
 from sensorium.bundles.catalogue import Bundle, find
 from sensorium.bundles.senses_file import Projection
 from sensorium.clock import Clock, SystemClock
@@ -28,6 +28,7 @@ from sensorium.hearing.resample import Resampler
 from sensorium.hearing.second_opinion import SecondOpinion
 from sensorium.hearing.vad import Vad
 from sensorium.metrics import Counters, Window
+from sensorium.quality import Controller, Ladder, Rung
 from sensorium.wire.records import (
     UNCLEAR_BELOW,
     CloseEar,
@@ -45,25 +46,49 @@ from sensorium.wire.records import (
     ToHearing,
     Words,
 )
-from sensorium.workers import shell
+from sensorium.workers import calls, shell
+from sensorium.workers.calls import Calls
 
 ENGINES = ("auto", "native", "ear", "pocketsphinx", "fake")
 MAX_STREAMS = 64
 
+# How many samples are listened to at once. nano's encoder has one size of input and no smaller variant, so
+# what a lower rung saves is waking up; it costs as much delay.
+LADDER = Ladder(
+    "hearing",
+    (
+        Rung("as it comes", 0),
+        Rung("80 ms at once", CHUNK_SAMPLES, cost=1.3),
+        Rung("160 ms at once", 2 * CHUNK_SAMPLES, cost=2.0),
+    ),
+)
 
-class _Ear(NamedTuple):
-    sample_rate_hz: int
-    resampler: Resampler
-    listener: Listener
+
+class _Ear:
+    """One stream. `waiting`: sound that is not listened to yet."""
+
+    def __init__(self, sample_rate_hz: int, listener: Listener) -> None:
+        self.sample_rate_hz = sample_rate_hz
+        self.resampler = Resampler(sample_rate_hz)
+        self.listener = listener
+        self.waiting = np.zeros(0, np.float32)
+        self.num_samples = 0
 
 
 class HearingWorker:
     """Serves one front until it says `Stop`. Single-threaded: sound is heard in the order it came."""
 
     def __init__(
-        self, front: shell.Shell, open_engine: Callable[[], Engine], counters: Counters, clock: Clock
+        self,
+        front: shell.Shell,
+        open_engine: Callable[[], Engine],
+        counters: Counters,
+        clock: Clock,
+        meter: Meter | None = None,
     ) -> None:
         self._front = front
+        self._meter = meter or Meter("hearing", counters)
+        self._quality = Controller(LADDER)
         self._open_engine = open_engine
         self._counters = counters
         self._clock = clock
@@ -81,9 +106,9 @@ class HearingWorker:
             case OpenEar(stream_id=stream_id, sample_rate_hz=rate_hz):
                 with self._front.failing(stream_id):
                     self._open(stream_id, rate_hz)
-            case Hear(stream_id=stream_id):
+            case Hear(stream_id=stream_id, sent_s=sent_s):
                 if (ear := self._ear(stream_id, "hear")) is not None:
-                    self._guarded(stream_id, partial(self._hear, stream_id, ear, payload))
+                    self._guarded(stream_id, partial(self._hear, stream_id, ear, payload, sent_s))
             case CloseEar(stream_id=stream_id):
                 if (ear := self._ear(stream_id, "close_ear")) is not None:
                     self._guarded(stream_id, partial(self._close, stream_id, ear))
@@ -93,8 +118,7 @@ class HearingWorker:
             raise BadInput(f"stream {stream_id} is open already")
         if len(self._ears) >= MAX_STREAMS:
             raise BadInput(f"{MAX_STREAMS} streams are open", remedy="close one first")
-        resampler = Resampler(rate_hz)
-        self._ears[stream_id] = _Ear(rate_hz, resampler, Listener(self._open_engine(), Vad(), self._counters))
+        self._ears[stream_id] = _Ear(rate_hz, Listener(self._open_engine(), Vad(), self._counters))
 
     def _ear(self, stream_id: int, kind: str) -> _Ear | None:
         ear = self._ears.get(stream_id)
@@ -109,14 +133,29 @@ class HearingWorker:
             del self._ears[stream_id]
             self._front.fail(stream_id, e)
 
-    def _hear(self, stream_id: int, ear: _Ear, payload: bytes) -> None:
+    def _hear(self, stream_id: int, ear: _Ear, payload: bytes, sent_s: float) -> None:
         if len(payload) % 2 or not 0 < len(payload) <= 2 * ear.sample_rate_hz:
             raise BadInput(
                 f"{len(payload)} bytes of sound: not whole 16-bit samples, or not up to one second"
             )
         pcm = ear.resampler.feed(from_int16(np.frombuffer(payload, "<i2")))
-        for at in range(0, len(pcm), CHUNK_SAMPLES):
-            self._listen(stream_id, ear, pcm[at : at + CHUNK_SAMPLES])
+        ear.waiting = np.concatenate([ear.waiting, pcm])
+        at_once = self._quality.rung.value
+        while len(ear.waiting) and len(ear.waiting) >= at_once:
+            step = max(CHUNK_SAMPLES, at_once)
+            pcm, ear.waiting = ear.waiting[:step], ear.waiting[step:]
+            self._listen(stream_id, ear, pcm)
+            ear.num_samples += len(pcm)
+            if ear.num_samples % CHUNK_SAMPLES < len(pcm) and sent_s:
+                self._measure(sent_s)
+
+    def _measure(self, sent_s: float) -> None:
+        """A chunk of 80 ms is complete and what it gave is sent."""
+        now_s = self._clock.now_s()
+        ms = (now_s - sent_s) * 1000.0
+        self._meter.add("hearing.chunk", ms)
+        self._quality.add(ms / BY_STAGE["hearing.chunk"].ms, now_s)
+        self._quality.handle(now_s)
 
     def _listen(self, stream_id: int, ear: _Ear, pcm: NDArray[np.float32]) -> None:
         start_s = self._clock.now_s()
@@ -126,7 +165,7 @@ class HearingWorker:
         self._send(stream_id, events, (stage,))
 
     def _close(self, stream_id: int, ear: _Ear) -> None:
-        self._listen(stream_id, ear, ear.resampler.flush())
+        self._listen(stream_id, ear, np.concatenate([ear.waiting, ear.resampler.flush()]))
         start_s = self._clock.now_s()
         events = ear.listener.flush()
         self._send(stream_id, events, (("hearing.flush", start_s, self._clock.now_s()),))
@@ -154,10 +193,12 @@ class HearingWorker:
             "counters": self._counters.snapshot(),
             "open_streams": len(self._ears),
             "chunk_ms": self._chunk_ms.summary(),
+            "stages": self._meter.values(),
+            **calls.quality_values(self._quality, self._clock.now_s()),
         }
 
 
-def opener(engine: str, bundle_name: str) -> tuple[Callable[[], Engine], dict[str, object]]:
+def opener(engine: str, bundle_name: str, calls: Calls) -> tuple[Callable[[], Engine], dict[str, object]]:
     """Makes an engine for a new stream, and what the front should know: `row_width` where it gives rows.
 
     What the other engines need is not imported: a native turn knows no bridge. Raises NotFound, BundleError
@@ -169,13 +210,14 @@ def opener(engine: str, bundle_name: str) -> tuple[Callable[[], Engine], dict[st
         return FakeSpeechToText, {"engine": engine, "model": "fake"}
     bundle = find(bundle_name)
     if engine == "auto":
-        return _automatic(bundle, bundle_name)
+        return _automatic(bundle, bundle_name, calls)
     if engine == "pocketsphinx":
         from sensorium.hearing.bridge import Pocketsphinx
 
         grammar, dictionary = bundle.file("grammar"), bundle.file("dictionary")
         return lambda: Pocketsphinx(grammar, dictionary), {"engine": engine, "model": grammar.name}
     model = EarModel.load(bundle.file("ear"))
+    calls.watch(model, "run", "hearing.encoder")
     facts: dict[str, object] = {"engine": engine, "model": f"{bundle.name} ear", "words": len(model.words)}
     if engine == "ear":
         from sensorium.hearing.bridge import EarWords
@@ -191,26 +233,29 @@ def opener(engine: str, bundle_name: str) -> tuple[Callable[[], Engine], dict[st
     return lambda: NativeEar(model, projection), {**facts, "row_width": projection.width}
 
 
-def _automatic(bundle: Bundle, bundle_name: str) -> tuple[Callable[[], Engine], dict[str, object]]:
+def _automatic(
+    bundle: Bundle, bundle_name: str, calls: Calls
+) -> tuple[Callable[[], Engine], dict[str, object]]:
     """The mind's own ear where it has one, with pocketsphinx at its side where that is installed."""
     if not bundle.capabilities.audio_in:
-        return opener("ear", bundle_name)
-    open_own, facts = opener("native", bundle_name)
+        return opener("ear", bundle_name, calls)
+    open_own, facts = opener("native", bundle_name, calls)
     if find_spec("pocketsphinx") is None or "grammar" not in bundle.files:
         return open_own, facts
 
     def open_bridge() -> Engine:
-        return opener("pocketsphinx", bundle_name)[0]()
+        return opener("pocketsphinx", bundle_name, calls)[0]()
 
     facts = {**facts, "second_opinion": "pocketsphinx"}
     return lambda: SecondOpinion(open_own(), open_bridge, UNCLEAR_BELOW), facts
 
 
-def serve(front: shell.Shell, engine_name: str, bundle_name: str) -> None:
+def serve(front: shell.Shell, engine_name: str, bundle_name: str, stress: calls.Stress) -> None:
     """Loads the engine, warms it and the VAD up, reports `Ready` and serves."""
     clock, counters = SystemClock(), Counters()
     start_s = clock.now_s()
-    open_engine, facts = opener(engine_name, bundle_name)
+    meter = Meter("hearing", counters)
+    open_engine, facts = opener(engine_name, bundle_name, Calls(meter, clock, stress))
     engine = open_engine()
     engine.feed(np.zeros(SAMPLE_RATE_HZ, np.float32))
     engine.reset()  # not `finish`: silence is unclear, and would load the second opinion
@@ -218,7 +263,7 @@ def serve(front: shell.Shell, engine_name: str, bundle_name: str) -> None:
     limits = listener.FOR_BRIDGES if engine.is_bridge else listener.Limits()
     facts = {**facts, "sample_rate_hz": SAMPLE_RATE_HZ, "utterance_end_ms": limits.utterance_end_ms}
     front.ready("hearing", clock.now_s() - start_s, facts)
-    HearingWorker(front, open_engine, counters, clock).serve()
+    HearingWorker(front, open_engine, counters, clock, meter).serve()
 
 
 def main() -> int:
@@ -226,7 +271,10 @@ def main() -> int:
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="native: the mind's own ear")
     parser.add_argument("--bundle", default="nano", help="name of a shipped bundle, or a bundle's folder")
     args = parser.parse_args()
-    return shell.run(args.fd, ToHearing, lambda front: serve(front, args.engine, args.bundle), args.rings)
+    stress = calls.Stress(args.stress, args.stress_s)
+    return shell.run(
+        args.fd, ToHearing, lambda front: serve(front, args.engine, args.bundle, stress), args.rings
+    )
 
 
 if __name__ == "__main__":

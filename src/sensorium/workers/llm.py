@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from sensorium.budgets import Meter
 from sensorium.bundles import catalogue, pronunciations
 from sensorium.bundles.catalogue import Bundle
 from sensorium.clock import Clock, SystemClock
@@ -29,6 +30,7 @@ from sensorium.inference.rows import read_rows
 from sensorium.inference.scheduler import Limits, Scheduler
 from sensorium.inference.speaking import find_tokens
 from sensorium.inference.tokenizer import Tokenizer
+from sensorium.metrics import Counters
 from sensorium.wire.records import (
     AdapterLoaded,
     Began,
@@ -47,7 +49,7 @@ from sensorium.wire.records import (
     Settled,
     ToLlm,
 )
-from sensorium.workers import shell
+from sensorium.workers import calls, shell
 
 _FLASH = {"auto": None, "on": True, "off": False}
 _logger = logging.getLogger(__name__)
@@ -231,12 +233,19 @@ def facts(bundle: Bundle, backend: Backend) -> dict[str, Any]:
 
 
 def serve(
-    front: shell.Shell, bundle: Bundle, config: LlamaConfig, adapter_bytes: int, limits: Limits, clock: Clock
+    front: shell.Shell,
+    bundle: Bundle,
+    config: LlamaConfig,
+    adapter_bytes: int,
+    limits: Limits,
+    clock: Clock,
+    stress: calls.Stress = calls.NO_STRESS,
 ) -> None:
     started_s = clock.now_s()
     mind, sha256 = bundle.file("mind"), bundle.files["mind"].sha256
     reads_rows = bundle.capabilities.audio_in or bundle.capabilities.image_in
     with closing(LlamaBackend(mind, config, sha256=sha256)) as backend:
+        calls.Calls(Meter("llm", Counters()), clock, stress).watch(backend, "decode")
         tokenizer = Tokenizer(backend, word_space=bundle.prompt.get("text_form") == "spoken")
         speech = find_tokens(bundle.speech, backend, pronunciations.of(bundle)) if bundle.speech else None
         scheduler = Scheduler(backend, Adapters(backend, adapter_bytes), clock, limits, speech)
@@ -279,7 +288,8 @@ def main() -> int:
     def start(front: shell.Shell) -> None:
         bundle = catalogue.find(args.bundle)
         limits = Limits(context_tokens=bundle.context_tokens, batch_ms=args.batch_ms)
-        serve(front, bundle, config, args.adapter_mb << 20, limits, SystemClock())
+        stress = calls.Stress(args.stress, args.stress_s)
+        serve(front, bundle, config, args.adapter_mb << 20, limits, SystemClock(), stress)
 
     return shell.run(args.fd, ToLlm, start, args.rings)
 

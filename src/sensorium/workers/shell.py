@@ -34,6 +34,7 @@ EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 # A larger buffer is taken from the system and given back at each read, which costs tens of microseconds.
 _READ_BYTES = 64 * 1024
 _PR_SET_PDEATHSIG = 1
+_CHILDREN_EVERY = 10
 
 
 class Shell:
@@ -56,6 +57,8 @@ class Shell:
         self._mailbox: queue.SimpleQueue[_Received | BadInput | None] = queue.SimpleQueue()
         self._send_lock = threading.Lock()
         self._ended = False
+        self._num_answers = 0
+        self._children: list[psutil.Process] = []
         threading.Thread(target=self._read, name="shell-reader", daemon=True).start()
 
     @property
@@ -79,10 +82,15 @@ class Shell:
     def answer(self, inspect: Inspect, values: Mapping[str, Any]) -> None:
         """Answers with `values` and what every worker knows of itself."""
         process = psutil.Process()
+        # To look through all processes of the machine takes milliseconds, and we are asked once a second.
+        if self._num_answers % _CHILDREN_EVERY == 0:
+            self._children = process.children(recursive=True)
+        self._num_answers += 1
         shared = {
             "pid": process.pid,
             "rss_bytes": process.memory_info().rss,
-            "children_rss_bytes": sum(map(_rss_bytes, process.children(recursive=True))),
+            "children_rss_bytes": sum(map(_rss_bytes, self._children)),
+            "open_files": process.num_fds(),
         }
         self.send(Stats(inspect.nonce, {**shared, **values}))
 
@@ -166,6 +174,10 @@ def argument_parser(worker: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"sensorium.workers.{worker}")
     parser.add_argument("--fd", type=int, required=True, help="socket to the front, inherited")
     parser.add_argument("--rings", default="", help="shared memory beside the socket, inherited")
+    parser.add_argument(
+        "--stress", type=float, default=1.0, help="for benches: every call of the model takes N times as long"
+    )
+    parser.add_argument("--stress-s", type=float, default=0.0, help="how long from the start; 0: always")
     return parser
 
 

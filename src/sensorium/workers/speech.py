@@ -13,11 +13,13 @@ from contextlib import closing
 
 import numpy as np
 
+from sensorium.budgets import BY_STAGE, Meter
 from sensorium.bundles.catalogue import find
 from sensorium.clock import Clock, SystemClock
 from sensorium.errors import BadInput, SensoriumError
 from sensorium.metrics import Counters, Window
 from sensorium.persona import Voice
+from sensorium.quality import Controller, Ladder, Rung
 from sensorium.speech.mouth import Engine, Events, Mouth, Pcm, Phrase, Word, WordCodes
 from sensorium.wire.records import (
     Cancel,
@@ -34,18 +36,29 @@ from sensorium.wire.records import (
     ToSpeech,
     WordSpoken,
 )
-from sensorium.workers import shell
+from sensorium.workers import calls, shell
+from sensorium.workers.calls import Calls
 
 ENGINES = ("auto", "codec", "espeak", "fake")
 _BYTES_PER_FRAME = 4
+_FRAME_S = 0.04
+# What a frame costs when so many are made at once, as a share of one alone; measured on nano's codec.
+_COSTS = {1: 1.0, 2: 0.7, 5: 0.6}
+
+
+def ladder(frames_at_once: tuple[int, ...]) -> Ladder:
+    """Of an engine that makes so many frames at once, the first chunk always alone. No sound is left out."""
+    return Ladder("speech", tuple(Rung(f"{40 * n} ms at once", n, _COSTS[n]) for n in frames_at_once))
 
 
 class _Turn:
-    """A mouth, and how long it was at work."""
+    """A mouth, and how long it was at work. `stages`: of codes; a phrase tells its own."""
 
     def __init__(self, mouth: Mouth) -> None:
         self.mouth = mouth
         self.busy_s = 0.0
+        self.first_codes_s: float | None = None
+        self.stages: list[StageTuple] = []
 
 
 class SpeechWorker:
@@ -53,8 +66,17 @@ class SpeechWorker:
     after every chunk it looks whether a `Cancel` for this turn waits.
     """
 
-    def __init__(self, front: shell.Shell, engine: Engine, counters: Counters, clock: Clock) -> None:
+    def __init__(
+        self,
+        front: shell.Shell,
+        engine: Engine,
+        counters: Counters,
+        clock: Clock,
+        meter: Meter | None = None,
+    ) -> None:
         self._front = front
+        self._meter = meter or Meter("speech", counters)
+        self._quality = Controller(ladder(engine.ladder))
         self._engine = engine
         self._counters = counters
         self._clock = clock
@@ -82,7 +104,11 @@ class SpeechWorker:
                     self._emit(turn_id, turn, turn.mouth.feed(text))
             case SayCodes(turn_id=turn_id, word=word):
                 if (turn := self._turn(turn_id, "say_codes")) is not None:
+                    start_s = self._clock.now_s()
+                    if turn.first_codes_s is None:
+                        turn.first_codes_s = start_s
                     self._emit(turn_id, turn, _feed_codes(turn.mouth, word, payload))
+                    self._made(len(payload) // _BYTES_PER_FRAME, self._clock.now_s() - start_s)
             case SayEnd(turn_id=turn_id):
                 if (turn := self._turn(turn_id, "say_end")) is not None:
                     self._emit(turn_id, turn, turn.mouth.flush())
@@ -106,20 +132,22 @@ class SpeechWorker:
         if (turn := self._turns.pop(turn_id, None)) is not None:
             if num_samples := turn.mouth.num_samples:
                 self._rtf.add(turn.busy_s * self._engine.sample_rate_hz / num_samples)
-            self._front.send(Spoken(turn_id, turn.mouth.num_samples))
+            if turn.first_codes_s is not None:
+                turn.stages.append(("speech.sound", turn.first_codes_s, self._clock.now_s()))
+            self._front.send(Spoken(turn_id, turn.mouth.num_samples, tuple(turn.stages)))
 
     def _emit(self, turn_id: int, turn: _Turn, events: Events) -> None:
         """Sends the events of one call; an error of the engine ends the turn with `Failed`."""
         start_s = self._clock.now_s()
         try:
             with closing(events):
-                self._send_all(turn_id, turn.mouth, events)
+                self._send_all(turn_id, turn, events)
         except SensoriumError as e:
             del self._turns[turn_id]
             self._front.fail(turn_id, e)
         turn.busy_s += self._clock.now_s() - start_s
 
-    def _send_all(self, turn_id: int, mouth: Mouth, events: Events) -> None:
+    def _send_all(self, turn_id: int, turn: _Turn, events: Events) -> None:
         start_s = self._clock.now_s()
         stages: list[StageTuple] = []
         for event in events:
@@ -129,8 +157,10 @@ class SpeechWorker:
                     self._front.send(Sound(turn_id, self._engine.sample_rate_hz), payload)
                     if not stages:
                         stages.append(("speech.first_chunk", start_s, self._clock.now_s()))
-                    if mouth.num_samples == len(samples):
-                        self._first_chunk_ms.add((stages[0][2] - start_s) * 1000.0)
+                    if turn.mouth.num_samples == len(samples):
+                        self._first_chunk((stages[0][2] - start_s) * 1000.0)
+                        if turn.first_codes_s is not None:
+                            turn.stages.append(stages[0])
                 case Phrase():
                     stages.append(("speech.phrase", start_s, self._clock.now_s()))
                     self._front.send(PhraseSpoken(turn_id, *event, stages=tuple(stages)))
@@ -141,6 +171,18 @@ class SpeechWorker:
                     self._front.send(WordSpoken(turn_id, *event))
             if self._cancel_waits(turn_id):
                 return
+
+    def _first_chunk(self, ms: float) -> None:
+        self._first_chunk_ms.add(ms)
+        self._meter.add("speech.first_chunk", ms)
+        self._quality.add(ms / BY_STAGE["speech.first_chunk"].ms, self._clock.now_s())
+
+    def _made(self, num_frames: int, seconds: float) -> None:
+        """So many frames were fed. A frame must be made in less time than it sounds."""
+        now_s = self._clock.now_s()
+        at_once = max(num_frames, self._quality.rung.value)
+        self._quality.add(seconds / (_FRAME_S * at_once), now_s)
+        self._engine.frames_at_once = self._quality.handle(now_s).value
 
     def _cancel_waits(self, turn_id: int) -> bool:
         self._backlog.extend(self._front.take_waiting())
@@ -154,6 +196,8 @@ class SpeechWorker:
             "first_chunk_ms": self._first_chunk_ms.summary(),
             "phrase_ms": self._phrase_ms.summary(),
             "rtf": self._rtf.summary(),
+            "stages": self._meter.values(),
+            **calls.quality_values(self._quality, self._clock.now_s()),
         }
 
 
@@ -165,7 +209,7 @@ def _feed_codes(mouth: Mouth, word: int, payload: bytes) -> Events:
     yield from mouth.feed(WordCodes(word, codes))
 
 
-def open_engine(engine: str, bundle_name: str, counters: Counters) -> Engine:
+def open_engine(engine: str, bundle_name: str, counters: Counters, calls: Calls) -> Engine:
     """The engine called so. What the others need is not imported: a native turn knows no bridge.
 
     Raises NotFound or BundleError for the codec's file, MissingExtra when a bridge is not installed.
@@ -177,6 +221,7 @@ def open_engine(engine: str, bundle_name: str, counters: Counters) -> Engine:
         from sensorium.speech.native import NativeVoice
 
         model = CodecModel.load(find(bundle_name).file("codec"))
+        calls.watch(model, "run")
         return NativeVoice(lambda: Decoder(model))
     from sensorium.speech.synthesizer import BridgedVoice
 
@@ -189,14 +234,15 @@ def open_engine(engine: str, bundle_name: str, counters: Counters) -> Engine:
     return BridgedVoice(EspeakBridge(on_restart=lambda: counters.add("tts_restarts_total")), counters)
 
 
-def serve(front: shell.Shell, engine_name: str, bundle_name: str) -> None:
+def serve(front: shell.Shell, engine_name: str, bundle_name: str, stress: calls.Stress) -> None:
     """Opens the engine, warms it up, reports `Ready` and serves."""
     clock, counters = SystemClock(), Counters()
     start_s = clock.now_s()
-    with closing(open_engine(engine_name, bundle_name, counters)) as engine:
+    meter = Meter("speech", counters)
+    with closing(open_engine(engine_name, bundle_name, counters, Calls(meter, clock, stress))) as engine:
         facts = engine.warm_up()
         front.ready("speech", clock.now_s() - start_s, facts)
-        SpeechWorker(front, engine, counters, clock).serve()
+        SpeechWorker(front, engine, counters, clock, meter).serve()
 
 
 def main() -> int:
@@ -204,7 +250,10 @@ def main() -> int:
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="codec: the mind's own voice")
     parser.add_argument("--bundle", default="nano", help="name of a shipped bundle, or a bundle's folder")
     args = parser.parse_args()
-    return shell.run(args.fd, ToSpeech, lambda front: serve(front, args.engine, args.bundle), args.rings)
+    stress = calls.Stress(args.stress, args.stress_s)
+    return shell.run(
+        args.fd, ToSpeech, lambda front: serve(front, args.engine, args.bundle, stress), args.rings
+    )
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from sensorium.budgets import Meter
 from sensorium.bundles.catalogue import find
 from sensorium.bundles.senses_file import Projection
 from sensorium.clock import Clock, SystemClock
@@ -20,7 +21,7 @@ from sensorium.metrics import Counters, Window
 from sensorium.vision.encoder import PICTURE_SIDE, Eye, Sight
 from sensorium.vision.picture import decode
 from sensorium.wire.records import MAX_PICTURE_BYTES, Inspect, Look, Record, Seen, ToVision
-from sensorium.workers import shell
+from sensorium.workers import calls, shell
 
 
 class VisionWorker:
@@ -36,8 +37,10 @@ class VisionWorker:
         projection: Projection,
         counters: Counters,
         clock: Clock,
+        meter: Meter | None = None,
     ) -> None:
         self._front = front
+        self._meter = meter or Meter("vision", counters)
         self._eye = look
         self._projection = projection
         self._counters = counters
@@ -70,6 +73,8 @@ class VisionWorker:
         end_s = self._clock.now_s()
         self._decode_ms.add((decoded_s - start_s) * 1000.0)
         self._look_ms.add((end_s - decoded_s) * 1000.0)
+        self._meter.add("vision.decode", (decoded_s - start_s) * 1000.0)
+        self._meter.add("vision.look", (end_s - decoded_s) * 1000.0)
         self._counters.add("looks_total")
         things = tuple(thing.words for thing in sight.things)
         stages = (("vision.decode", start_s, decoded_s), ("vision.look", decoded_s, end_s))
@@ -80,10 +85,11 @@ class VisionWorker:
             "counters": self._counters.snapshot(),
             "decode_ms": self._decode_ms.summary(),
             "look_ms": self._look_ms.summary(),
+            "stages": self._meter.values(),
         }
 
 
-def serve(front: shell.Shell, bundle_name: str) -> None:
+def serve(front: shell.Shell, bundle_name: str, stress: calls.Stress) -> None:
     """Loads the bundle's eye, warms it up, reports `Ready` and serves.
 
     Raises NotFound, or BundleError when the bundle's mind sees nothing or its files cannot be used.
@@ -94,17 +100,20 @@ def serve(front: shell.Shell, bundle_name: str) -> None:
     bundle.check_sees()
     eye = Eye.load(bundle.file("eye"))
     projection = Projection.load(bundle.file("senses"), "eye", eye.width)
+    meter = Meter("vision", counters)
+    calls.Calls(meter, clock, stress).watch(eye, "look")
     eye.look(np.zeros((PICTURE_SIDE, PICTURE_SIDE, 3), np.uint8))
     facts = {"model": f"{bundle.name} eye", "row_width": projection.width}
     front.ready("vision", clock.now_s() - start_s, facts)
-    VisionWorker(front, eye.look, projection, counters, clock).serve()
+    VisionWorker(front, eye.look, projection, counters, clock, meter).serve()
 
 
 def main() -> int:
     parser = shell.argument_parser("vision")
     parser.add_argument("--bundle", default="nano", help="name of a shipped bundle, or a bundle's folder")
     args = parser.parse_args()
-    return shell.run(args.fd, ToVision, lambda front: serve(front, args.bundle), args.rings)
+    stress = calls.Stress(args.stress, args.stress_s)
+    return shell.run(args.fd, ToVision, lambda front: serve(front, args.bundle, stress), args.rings)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from sensorium.budgets import Meter
 from sensorium.clock import ManualClock
 from sensorium.front import memory
 from sensorium.front.background import Background
@@ -31,7 +32,7 @@ async def test_a_late_loop_is_measured_and_counted(
         else:
             clock.advance(seconds + lag_ms / 1000.0)
 
-    lag = LoopLag(clock, counters)
+    lag = LoopLag(clock, Meter("front", counters))
     monkeypatch.setattr("sensorium.front.loop_lag.asyncio.sleep", sleep)
     async with Background() as background:
         background.start(lag.run())
@@ -39,7 +40,7 @@ async def test_a_late_loop_is_measured_and_counted(
 
     assert lag.summary()["max"] == pytest.approx(40.0)
     assert lag.summary()["count"] == 3
-    assert counters.get("loop_lag_over_budget_total") == 1
+    assert counters.get("budget_missed_total", stage="loop_lag") == 1
 
 
 def test_memory_by_process_counts_what_lives() -> None:

@@ -197,7 +197,7 @@ async def test_what_the_look_took_is_in_the_trace(house: House) -> None:
     await house.conversation.look(PICTURE)
     stages = [(stage.process, stage.name) for stage in house.trace.stages(0)]
     assert stages.count(("vision", "vision.decode")) == stages.count(("vision", "vision.look")) == 1
-    assert stages.count(("front", "see")) == 2
+    assert stages.count(("front", "vision.frame")) == 2
 
 
 async def test_without_eyes_nothing_is_looked_at(house: House) -> None:

@@ -117,3 +117,28 @@ async def test_an_error_of_the_user_is_raised_as_it_is() -> None:
             await asyncio.sleep(0)
             background.start(never())  # has no time to begin
             raise WorkerDied("mine")
+
+
+async def test_paused_nothing_new_is_begun_unless_somebody_waits(counters: Counters) -> None:
+    link, fake = LlmLink(counters), FakeLlm(lambda p: [])
+    settler = Settler(link, prompt, AdapterTable(link, counters, Library(Path("nowhere"))), counters)
+    async with connected(link, fake), Background() as background:
+        background.start(settler.run())
+        settler.pause(True)
+        settler.want(["theo"])
+        for _ in range(20):
+            await asyncio.sleep(0)
+        before = list(fake.settled)
+        await settler.idle()
+        waited = [p.persona_id for p in fake.settled]
+        settler.want(["maya"])
+        for _ in range(20):
+            await asyncio.sleep(0)
+        paused_again = len(fake.settled)
+        settler.pause(False)
+        await settler.idle()
+
+    assert before == []
+    assert waited == ["theo"]
+    assert paused_again == 1
+    assert [p.persona_id for p in fake.settled] == ["theo", "maya"]

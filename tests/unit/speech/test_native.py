@@ -182,3 +182,36 @@ def test_a_minute_in_all_is_the_most_of_a_turn():
 
 def test_warming_up_says_what_the_voice_is(open_stream):
     assert NativeVoice(open_stream).warm_up() == {"engine": "codec", "sample_rate_hz": 16_000}
+
+
+@pytest.mark.parametrize("frames_at_once", NativeVoice.ladder)
+def test_however_many_frames_are_made_at_once_the_sound_is_whole_and_begins_as_early(
+    model, frames_at_once: int
+) -> None:
+    """given a lower rung, when a turn is said, then only the number of calls differs"""
+    calls: list[int] = []
+
+    class Counted(Decoder):
+        def feed(self, codes):
+            calls.append(len(codes))
+            return super().feed(codes)
+
+    voice = NativeVoice(lambda: Counted(model))
+    voice.frames_at_once = frames_at_once
+    events = say(voice.open(Voice()), [(0, 9), (1, 20), (2, 31)])
+    whole = np.concatenate(stream(Decoder(model), 1))
+    assert calls[:2] == [1, 1] and max(calls[2:]) == frames_at_once and sum(calls) == len(CODES)
+    assert np.abs(sound(events).astype(int) - whole).max() <= 1
+    words = [event for event in events if isinstance(event, Word)]
+    assert [word.end_sample for word in words] == [9 * FRAME_SAMPLES, 29 * FRAME_SAMPLES, 60 * FRAME_SAMPLES]
+
+
+def test_the_rung_may_change_in_the_middle_of_a_turn() -> None:
+    voice = NativeVoice(FakeDecoder)
+    mouth, events = voice.open(Voice()), []
+    for i, frames_at_once in enumerate([1, 5, 5, 1, 2, 5, 1, 1, 5, 5]):
+        voice.frames_at_once = frames_at_once
+        events += mouth.feed(WordCodes(i, CODES[4 * i : 4 * i + 4]))
+    events += mouth.flush()
+    whole = FakeDecoder()
+    np.testing.assert_array_equal(sound(events), np.concatenate((whole.feed(CODES[:40]), whole.flush())))

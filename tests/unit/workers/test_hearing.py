@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -188,3 +189,41 @@ def test_a_bundle_without_an_ear_is_reported(connect, tmp_path):
         assert child.wait(timeout=20) == 2
         assert child.stderr is not None
         assert child.stderr.read().count("\n") == 1
+
+
+def late(front, stream_id: int, samples: np.ndarray, sent_s: float) -> None:
+    for at in range(0, len(samples), 320):
+        front.send(Hear(stream_id, sent_s), payload=samples[at : at + 320].astype("<i2").tobytes())
+
+
+def test_sound_that_comes_too_late_is_heard_in_larger_pieces_and_whole(front):
+    """given pieces of 20 ms that left a second ago, then the ladder goes down, and no word is lost"""
+    front.send(OpenEar(1, 16_000))
+    late(front, 1, SPEECH, time.monotonic() - 1.0)
+    front.send(CloseEar(1))
+    assert last_words(records(front.until(EarClosed))).text == SAID
+    front.send(Inspect(1))
+    values = front.until(Stats)[-1][0].values
+
+    row = values["stages"]["hearing.chunk"]
+    assert row["count"] == row["missed"] > 5 and row["p50"] > 900.0
+    assert values["ladder"]["at"] == 2 and values["ladder"]["rung"] == "160 ms at once"
+    assert [rung for _, rung, _ in values["changes"]] == ["80 ms at once", "160 ms at once"]
+    assert values["counters"]["budget_missed_total{stage=hearing.chunk}"] == row["missed"]
+    # larger pieces: fewer of them than came
+    assert values["chunk_ms"]["count"] < len(SPEECH) / 320 / 2
+
+
+def test_every_chunk_of_80_ms_is_measured_from_when_it_was_sent(front):
+    front.send(OpenEar(1, 16_000))
+    late(front, 1, np.zeros(16_000, np.int16), time.monotonic())
+    front.send(Inspect(1))
+    row = front.until(Stats)[-1][0].values["stages"]["hearing.chunk"]
+    assert row["count"] == 16_000 // 1_280
+
+
+def test_who_does_not_say_when_it_was_sent_is_not_measured(front):
+    front.send(OpenEar(1, 16_000))
+    late(front, 1, np.zeros(16_000, np.int16), 0.0)
+    front.send(Inspect(1))
+    assert front.until(Stats)[-1][0].values["stages"]["hearing.chunk"]["count"] == 0

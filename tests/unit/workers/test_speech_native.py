@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -60,6 +61,11 @@ def stats(front) -> dict[str, object]:
     return record.values
 
 
+def untimed(record: Record) -> Record:
+    assert isinstance(record, Spoken)
+    return msgspec.structs.replace(record, stages=())
+
+
 def sound(messages: list[tuple[Record, bytes]], turn_id: int) -> np.ndarray:
     return np.frombuffer(
         b"".join(p for r, p in messages if isinstance(r, Sound) and r.turn_id == turn_id), "<i2"
@@ -85,7 +91,8 @@ def test_codes_become_sound_and_their_words_are_told(serve):
     assert words(messages, 1) == [
         WordSpoken(1, 0, 0, 6_400), WordSpoken(1, 1, 6_400, 19_200), WordSpoken(1, 3, 19_200, 25_600),
     ]  # fmt: skip
-    assert messages[-1][0] == Spoken(1, 25_600)
+    assert untimed(messages[-1][0]) == Spoken(1, 25_600)
+    assert [name for name, _, _ in messages[-1][0].stages] == ["speech.first_chunk", "speech.sound"]
     assert not any(isinstance(r, PhraseSpoken) for r, _ in messages)
     values = stats(front)
     assert values["counters"] == {}
@@ -122,7 +129,7 @@ def test_codes_that_are_none_fail_their_turn_only(serve, word, payload, message)
     assert message in failed.message
     say_codes(front, 2, 0, CODES)
     front.send(SayEnd(1), SayEnd(2))
-    assert front.until(Spoken)[-1][0] == Spoken(2, 25_600)
+    assert untimed(front.until(Spoken)[-1][0]) == Spoken(2, 25_600)
 
 
 def test_endless_speech_ends_with_an_error(serve):
@@ -197,7 +204,7 @@ def test_a_native_process_speaks_and_knows_no_bridge(native_process):
     messages = front.until(Spoken)
 
     pcm = sound(messages, 1)
-    assert messages[-1][0] == Spoken(1, 640 * len(codes)) and len(pcm) == 640 * len(codes)
+    assert untimed(messages[-1][0]) == Spoken(1, 640 * len(codes)) and len(pcm) == 640 * len(codes)
     assert [w.word for w in words(messages, 1)] == [0, 1]
     assert np.sqrt(np.mean((pcm / 32768.0) ** 2)) > 0.01
     assert not any("bridge" in name for name in stats(front)["counters"])
@@ -222,3 +229,41 @@ def test_a_bundle_without_a_codec_is_reported(connect, tmp_path):
         assert (failed.turn_id, failed.code, failed.message) == (0, "bundle", "bundle mute has no codec")
         assert len(child.communicate(timeout=20)[1].splitlines()) == 1
     assert child.returncode == 2
+
+
+class SlowClock(SystemClock):
+    """20 ms go by whenever somebody looks."""
+
+    def __init__(self) -> None:
+        self._now_s = 0.0
+
+    def now_s(self) -> float:
+        self._now_s += 0.02
+        return self._now_s
+
+
+def test_when_frames_take_longer_than_they_sound_more_are_made_at_once_and_none_is_lost(run_worker):
+    """given a clock by which every call takes too long, then the ladder goes down, and the sound is whole"""
+    engine = NativeVoice(FakeDecoder)
+    front = run_worker(
+        FromSpeech, ToSpeech, lambda shell: SpeechWorker(shell, engine, Counters(), SlowClock())
+    )
+    front.send(Speak(1, Voice()))
+    for i, frame in enumerate(CODES):
+        say_codes(front, 1, i, frame[None])
+    front.send(SayEnd(1))
+    messages = front.until(Spoken)
+    whole = FakeDecoder()
+    np.testing.assert_array_equal(sound(messages, 1), np.concatenate((whole.feed(CODES), whole.flush())))
+    assert len(words(messages, 1)) == len(CODES)
+
+    values = stats(front)
+    assert engine.frames_at_once > 1
+    assert values["ladder"]["at"] >= 1
+    assert values["stages"]["speech.first_chunk"]["count"] == 1
+    assert values["changes"][0][1] == "80 ms at once"
+
+
+def test_a_bridge_has_nothing_to_choose(serve):
+    front = serve(BridgedVoice(FakeTextToSpeech(), Counters()))
+    assert stats(front)["ladder"] == {"rung": "40 ms at once", "at": 0, "of": 1, "changes": 0}

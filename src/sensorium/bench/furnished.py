@@ -1,0 +1,50 @@
+"""A house for a bench: a home of its own that goes afterwards, one room, so many of the shipped personas."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sensorium.clock import SystemClock
+from sensorium.config import Config
+from sensorium.errors import BadInput
+from sensorium.front.house import House
+from sensorium.store import personas, rooms
+from sensorium.store.database import Database
+from sensorium.store.store import Store
+
+ROOM, PERSON = "bench", "sam"
+MAX_PERSONAS = 14
+
+
+@asynccontextmanager
+async def house(num_personas: int, *, sees: bool, bundle: str = "nano") -> AsyncIterator[House]:
+    """Open, with everybody's prompt in memory. The first personas are those of the default room."""
+    with tempfile.TemporaryDirectory(prefix="sensorium-bench-") as home:
+        config = Config(home=home, bundle=bundle, person=PERSON)
+        await asyncio.to_thread(_furnish, config, num_personas)
+        async with House(config, room=ROOM, sees=sees) as opened:
+            await opened.warm()
+            yield opened
+
+
+def check(num_personas: int) -> None:
+    """Raises BadInput for more personas than are shipped, or none."""
+    if not 1 <= num_personas <= MAX_PERSONAS:
+        raise BadInput(f"a room for the bench has 1 to {MAX_PERSONAS} personas, not {num_personas}")
+
+
+def _furnish(config: Config, num_personas: int) -> None:
+    with Store.open(Path(config.store_path)) as store:
+        store.submit(_make_room, config.room, num_personas, SystemClock().wall_s()).result()
+
+
+def _make_room(db: Database, default_room: str, num_personas: int, now_s: float) -> None:
+    first = [p.id for p in rooms.get(db, default_room).personas]
+    others = [p.id for p in personas.all_of(db) if p.id not in first]
+    rooms.create(db, ROOM, at_s=now_s, name="a bench")
+    for name in (*(first + others)[:num_personas], PERSON):
+        rooms.join(db, ROOM, name, at_s=now_s)

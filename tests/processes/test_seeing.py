@@ -79,7 +79,7 @@ async def test_a_picture_is_read_by_everybody_and_costs_its_rows(seeing: Config)
         assert report.prompt_tokens == report.cached_tokens + report.processed_tokens
     # frame and rows of the picture stand in the volatile tier, so they are processed in every turn
     assert reports[0].processed_tokens >= before.processed_tokens + sight.rows.num
-    assert values["counters"] == {"looks_total": 1} and values["look_ms"]["count"] == 1
+    assert values["counters"] == {"looks_total": 1} and values["model_ms"]["count"] == 1
     assert "vision" in pids
 
 
@@ -112,7 +112,7 @@ def test_ask_about_a_picture_by_text_and_by_voice(bundle: Path, tmp_path: Path) 
     for value in (typed, aloud):
         assert value["turns"][0]["error"] == ""
         assert value["picture"]["rows"] == 1 + len(value["picture"]["things"]) > 1
-        assert set(value["picture"]["stages_ms"]) == {"vision.decode", "vision.look"}
+        assert set(value["picture"]["stages_ms"]) == {"vision.gate", "vision.decode", "vision.model"}
         assert value["rss_mb"] > 0
     assert typed["turns"][0]["bridge_calls"] == {"stt": 0, "tts": 0}
 

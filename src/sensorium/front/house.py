@@ -6,6 +6,7 @@ Puts the parts together and asks them how they are. Decides nothing about turns.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,7 +18,7 @@ from sensorium.config import Config
 from sensorium.dialogue.endpointing import Endpointing
 from sensorium.dialogue.floor import Floor
 from sensorium.dialogue.turn import Turns
-from sensorium.errors import WorkerFailed
+from sensorium.errors import BadInput, WorkerFailed
 from sensorium.front import memory
 from sensorium.front.adapters import AdapterTable
 from sensorium.front.background import Background, all_of
@@ -31,11 +32,13 @@ from sensorium.front.room import RoomState
 from sensorium.front.settling import Settler
 from sensorium.front.supervisor import Link, Worker, WorkerSpec
 from sensorium.front.vision_link import Sight, VisionLink
+from sensorium.front.watching import Camera
 from sensorium.metrics import Counters
 from sensorium.prompting import format as prompt_formats
 from sensorium.prompting.cache import CompositionCache
 from sensorium.prompting.view import View
 from sensorium.prompting.words import written
+from sensorium.refusals import RefusalLog
 from sensorium.request import Prompt
 from sensorium.store import messages
 from sensorium.store.store import Store
@@ -77,6 +80,8 @@ class House:
         self.adapters = AdapterTable(self.llm, self.counters, Library(Path(config.home), config.bundle))
         self.lag = LoopLag(self.clock, self.counters)
         self.compositions = CompositionCache(self.clock)
+        self.refusals = RefusalLog(self.clock, logging.getLogger("sensorium").warning)
+        self.camera: Camera | None = None
         self._room_id = room or config.room
         self._stack = AsyncExitStack()
         self._workers: dict[str, Worker] = {}
@@ -127,6 +132,12 @@ class House:
     async def look(self, picture: bytes) -> Sight:
         """See `Conversation.look`."""
         return await self.conversation.look(picture)
+
+    async def watch(self, frames: AsyncIterator[bytes]) -> None:
+        """See `Camera.run`."""
+        if self.camera is None:
+            raise BadInput("this house was opened without eyes")
+        await self.camera.run(frames)
 
     async def follow_up(self, publisher: Publisher | None = None) -> TurnReport | None:
         """The answer of a persona that was called by another; None when nobody was."""
@@ -218,6 +229,9 @@ class House:
         self.room = await RoomState.open(
             self.store, self._room_id, self.clock, max_chars=round(context_tokens * _CHARS_PER_TOKEN)
         )
+        if self.vision is not None:
+            parts = (self.vision, self.room, self.clock, self.trace, self.counters, self.refusals)
+            self.camera = Camera(*parts)
         await self.adapters.ensure_all(self.room.personas)
         last_turn_id = await asyncio.wrap_future(self.store.read(messages.last_turn_id))
         self._turns = Turns(last_turn_id + 1)

@@ -6,6 +6,7 @@ Everything that counts is in the store first and here second. Knows nothing of m
 from __future__ import annotations
 
 import asyncio
+import math
 from concurrent.futures import Future
 
 from sensorium.clock import Clock
@@ -41,6 +42,7 @@ class RoomState:
         self.room = room
         self.percepts: tuple[str, ...] = ()
         self.pictures: tuple[Sight, ...] = ()
+        self._pictures_until_s = math.inf
 
     @classmethod
     async def open(cls, store: Store, room_id: str, clock: Clock, *, max_chars: int) -> RoomState:
@@ -91,9 +93,21 @@ class RoomState:
             num_persona_replies=since_person,
         )
 
-    def see(self, sight: Sight) -> None:
-        """Everybody here sees this from now on, and no longer what was seen before."""
-        self.pictures = (sight,)
+    def see(self, sight: Sight, *, until_s: float = math.inf) -> None:
+        """Everybody here sees this from now on, and no longer what was seen before; until `until_s`
+        (monotonic)."""
+        self.pictures, self._pictures_until_s = (sight,), until_s
+
+    def still_sees(self, sight: Sight, *, until_s: float) -> None:
+        """The same is there, if it is in view at all."""
+        if [seen.look_id for seen in self.pictures] == [sight.look_id]:
+            self._pictures_until_s = until_s
+
+    def forget_old(self) -> None:
+        """What no camera shows any more goes out of view. Only here, so that a prompt and the rows that it
+        names agree."""
+        if self._clock.now_s() >= self._pictures_until_s:
+            self.pictures, self._pictures_until_s = (), math.inf
 
     async def heard(self, person: Person, text: str, turn_id: int) -> Entry:
         """A person's message; on disk when this returns, and only then part of the conversation."""
@@ -148,6 +162,7 @@ class RoomState:
         heard: tuple[Rows | str, ...] = (),
     ) -> View:
         """All that the persona's prompt is made of, at this moment; `heard`: how `newest` came by ear."""
+        self.forget_old()
         return View(
             persona=persona,
             recipe=self.room.recipe,

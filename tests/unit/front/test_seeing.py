@@ -58,7 +58,7 @@ async def test_a_look_gives_rows_and_the_names_of_things(link: VisionLink) -> No
     assert sight.data == rows_of(100, 101, 102)
     assert (sight.rows.num, sight.rows.sha256) == (3, hashlib.sha256(sight.data).hexdigest())
     assert sight.picture_sha256 == hashlib.sha256(PICTURE).hexdigest()
-    assert [name for name, _, _ in sight.stages] == ["vision.decode", "vision.look"]
+    assert [name for name, _, _ in sight.stages] == ["vision.gate", "vision.decode", "vision.model"]
 
 
 async def test_the_same_picture_is_looked_at_once(link: VisionLink, fake: FakeVision) -> None:
@@ -196,7 +196,7 @@ async def test_what_the_look_took_is_in_the_trace(house: House) -> None:
     await house.conversation.look(PICTURE)
     await house.conversation.look(PICTURE)
     stages = [(stage.process, stage.name) for stage in house.trace.stages(0)]
-    assert stages.count(("vision", "vision.decode")) == stages.count(("vision", "vision.look")) == 1
+    assert stages.count(("vision", "vision.decode")) == stages.count(("vision", "vision.model")) == 1
     assert stages.count(("front", "see")) == 2
 
 

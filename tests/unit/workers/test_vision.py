@@ -69,9 +69,9 @@ def test_a_picture_gives_a_row_for_the_whole_and_one_for_each_thing(run_worker):
     assert (seen.look_id, seen.num_rows, seen.things) == (7, 3, ("blue number six", "red circle"))
     rows = np.frombuffer(payload, "<f4").reshape(3, 3)
     assert rows.tolist() == [[0.5] * 3, [4.5] * 3, [8.5] * 3]
-    decoded, looked = seen.stages
-    assert (decoded[0], looked[0]) == ("vision.decode", "vision.look")
-    assert decoded[1] <= decoded[2] == looked[1] <= looked[2]
+    gate, decoded, looked = seen.stages
+    assert (gate[0], decoded[0], looked[0]) == ("vision.gate", "vision.decode", "vision.model")
+    assert gate[1] <= gate[2] == decoded[1] <= decoded[2] == looked[1] <= looked[2]
 
 
 def test_a_picture_without_things_has_one_row(run_worker):
@@ -106,7 +106,7 @@ def test_what_cannot_be_looked_at_fails_alone(run_worker, file, says):
     stats = front.receive()[0]
     assert isinstance(stats, Stats)
     assert stats.values["counters"] == {"looks_total": 2}
-    assert stats.values["look_ms"]["count"] == stats.values["decode_ms"]["count"] == 2
+    assert stats.values["model_ms"]["count"] == stats.values["decode_ms"]["count"] == 2
 
 
 def test_a_whole_process_sees_what_the_eye_sees(native_process, seeing_bundle):

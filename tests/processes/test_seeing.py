@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,35 @@ async def test_kill_9_of_the_eye_leaves_what_was_in_view(seeing: Config) -> None
 
     assert report.error == ""
     assert sight.rows.num == rows_of(seeing, PICTURES[1]) and sight.stages
+
+
+async def test_a_camera_is_seen_and_what_shows_nothing_new_is_not_looked_at(seeing: Config) -> None:
+    """given frames of two scenes with another quality in between, when asked, then the last scene is read"""
+
+    async def frames() -> AsyncIterator[bytes]:
+        for quality in (95, 80, 60):
+            for picture in GOLDEN[:2] if quality == 95 else GOLDEN[1:2]:
+                yield simplejpeg.encode_jpeg(picture, quality=quality)
+                counted = house.counters.get("frames_total")
+                await until(lambda counted=counted: answered(house) == counted)
+        yield b"\xff\xd8\xff damaged"
+
+    def answered(house: House) -> int:
+        gated = house.counters.get("skipped_frames_total", why="gate")
+        return gated + sum(stage.name == "vision.frame" for stage in house.trace.stages())
+
+    async with House(seeing, hears=False, speaks=False, sees=True) as house:
+        await house.watch(frames())
+        report = await house.turn_text("what is there", to="maya")
+        values = (await house.stats())["workers"]["vision"]
+        stages = {stage.name for stage in house.trace.stages(0)}
+        pictures = house.room.pictures
+
+    assert report.error == ""
+    assert [sight.rows.num for sight in pictures] == [rows_of(seeing, PICTURES[1])]
+    assert values["counters"]["looks_total"] == 2 and values["counters"]["unchanged_total"] == 2
+    assert house.counters.get("skipped_frames_total", why="bad") == 1
+    assert {"vision.gate", "vision.decode", "vision.model", "vision.frame"} <= stages
 
 
 def test_ask_about_a_picture_by_text_and_by_voice(bundle: Path, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from sensorium.wire.records import MAX_PICTURE_BYTES, FromVision, Look, Record, 
 # A look takes milliseconds; a worker that takes so long hangs.
 LOOK_TIMEOUT_S = 5.0
 _KEPT_SIGHTS = 16
+# Hashed in a tenth of a millisecond; the way to a thread and back takes as long.
+_HASHED_AT_ONCE_BYTES = 1 << 16
 
 
 class Sight(NamedTuple):
@@ -61,7 +63,8 @@ class VisionLink:
             raise BadInput(f"a picture is a file's bytes, not {type(picture).__name__}")
         if len(picture) > MAX_PICTURE_BYTES:
             raise BadInput(f"a picture's file has at most {MAX_PICTURE_BYTES:,} bytes, not {len(picture):,}")
-        sha256 = await asyncio.to_thread(_sha256, picture)
+        small = len(picture) <= _HASHED_AT_ONCE_BYTES
+        sha256 = _sha256(picture) if small else await asyncio.to_thread(_sha256, picture)
         if (known := self._sights.get(sha256)) is not None:
             self._sights.move_to_end(sha256)
             return known._replace(stages=()), ()

@@ -29,6 +29,7 @@ from sensorium.wire.records import (
     Stats,
     Stop,
     ToVision,
+    Unchanged,
 )
 from sensorium.workers.shell import Shell
 from sensorium.workers.vision import VisionWorker
@@ -80,6 +81,31 @@ def test_a_picture_without_things_has_one_row(run_worker):
     seen, payload = front.receive()
     assert isinstance(seen, Seen) and (seen.num_rows, seen.things) == (1, ())
     assert len(payload) == 4 * 3
+
+
+def test_a_frame_like_an_earlier_look_is_passed_over(run_worker):
+    """given a look, when its like comes, another picture, and a look that is not remembered any more"""
+    other = simplejpeg.encode_jpeg(np.full((40, 60, 3), 20, np.uint8))
+    front = run_worker(FromVision, ToVision, worker_of(*THINGS))
+    front.send(Look(1), payload=PLAIN)
+    front.send(Look(2, since_look_id=1), payload=simplejpeg.encode_jpeg(np.full((40, 60, 3), 124, np.uint8)))
+    front.send(Look(3, since_look_id=1), payload=other)
+    front.send(Look(4, since_look_id=1), payload=PLAIN)
+    front.send(Look(5, since_look_id=2), payload=PLAIN)
+    first, like, new, back, unknown = (front.receive()[0] for _ in range(5))
+    assert isinstance(like, Unchanged) and [name for name, _, _ in like.stages] == ["vision.gate"]
+    assert isinstance(back, Unchanged)
+    assert all(isinstance(record, Seen) for record in (first, new, unknown))
+
+
+def test_what_is_remembered_of_looks_is_bounded(run_worker):
+    front = run_worker(FromVision, ToVision, worker_of())
+    for look_id in range(1, 70):
+        front.send(Look(look_id), payload=PLAIN)
+        assert isinstance(front.receive()[0], Seen)
+    front.send(Look(70, since_look_id=1), payload=PLAIN)
+    front.send(Look(71, since_look_id=69), payload=PLAIN)
+    assert isinstance(front.receive()[0], Seen) and isinstance(front.receive()[0], Unchanged)
 
 
 @pytest.mark.parametrize(

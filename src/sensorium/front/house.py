@@ -31,6 +31,7 @@ from sensorium.front.report import TurnReport
 from sensorium.front.room import RoomState
 from sensorium.front.settling import Settler
 from sensorium.front.supervisor import Link, Worker, WorkerSpec
+from sensorium.front.touching import TouchPad
 from sensorium.front.vision_link import Sight, VisionLink
 from sensorium.front.watching import Camera
 from sensorium.metrics import Counters
@@ -139,6 +140,10 @@ class House:
             raise BadInput("this house was opened without eyes")
         await self.camera.run(frames)
 
+    def touch(self, message: bytes, *, person: str = "") -> None:
+        """See `TouchPad.take`. Raises NotFound for the person."""
+        self._touch_pad.take(self.room.person(person or self.config.person), message)
+
     async def follow_up(self, publisher: Publisher | None = None) -> TurnReport | None:
         """The answer of a persona that was called by another; None when nobody was."""
         return await self.conversation.follow_up(publisher)
@@ -227,11 +232,15 @@ class House:
         self.prompt_format = prompt_formats.from_bundle(ready.facts["prompt"])
         context_tokens = int(ready.facts["context_tokens"])
         self.room = await RoomState.open(
-            self.store, self._room_id, self.clock, max_chars=round(context_tokens * _CHARS_PER_TOKEN)
+            self.store,
+            self._room_id,
+            self.clock,
+            max_chars=round(context_tokens * _CHARS_PER_TOKEN),
+            prose=self.prompt_format.prose,
         )
-        if self.vision is not None:
-            parts = (self.vision, self.room, self.clock, self.trace, self.counters, self.refusals)
-            self.camera = Camera(*parts)
+        around = (self.room, self.clock, self.trace, self.counters, self.refusals)
+        self._touch_pad = TouchPad(*around)
+        self.camera = Camera(self.vision, *around) if self.vision is not None else None
         await self.adapters.ensure_all(self.room.personas)
         last_turn_id = await asyncio.wrap_future(self.store.read(messages.last_turn_id))
         self._turns = Turns(last_turn_id + 1)

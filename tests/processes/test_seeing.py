@@ -12,6 +12,7 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import simplejpeg
@@ -22,8 +23,10 @@ import sensorium.cli
 from sensorium.bench import random_gguf
 from sensorium.bundles.catalogue import find
 from sensorium.config import Config
+from sensorium.dialogue.touch import Touched
 from sensorium.errors import BadInput
 from sensorium.front.house import House
+from sensorium.store import turns
 from sensorium.vision.encoder import Eye
 
 pytestmark = pytest.mark.anyio
@@ -121,16 +124,19 @@ async def test_a_camera_is_seen_and_what_shows_nothing_new_is_not_looked_at(seei
 
     async with House(seeing, hears=False, speaks=False, sees=True) as house:
         await house.watch(frames())
+        house.touch(msgspec.msgpack.encode([Touched("press", "maya"), Touched("release", "maya")]))
         report = await house.turn_text("what is there", to="maya")
         values = (await house.stats())["workers"]["vision"]
         stages = {stage.name for stage in house.trace.stages(0)}
         pictures = house.room.pictures
+        (kept,) = house.store.read(turns.last, "maya", 1).result()
 
+    assert any("touches you" in part.text for block in kept.prompt.blocks for part in block.parts)
     assert report.error == ""
     assert [sight.rows.num for sight in pictures] == [rows_of(seeing, PICTURES[1])]
     assert values["counters"]["looks_total"] == 2 and values["counters"]["unchanged_total"] == 2
     assert house.counters.get("skipped_frames_total", why="bad") == 1
-    assert {"vision.gate", "vision.decode", "vision.model", "vision.frame"} <= stages
+    assert {"vision.gate", "vision.decode", "vision.model", "vision.frame", "touch"} <= stages
 
 
 def test_ask_about_a_picture_by_text_and_by_voice(bundle: Path, tmp_path: Path) -> None:

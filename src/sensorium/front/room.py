@@ -114,6 +114,11 @@ class RoomState:
         if [seen.look_id for seen in self.pictures] == [sight.look_id]:
             self._pictures_until_s = until_s
 
+    @property
+    def in_view(self) -> tuple[str, ...]:
+        """Everything that is in view, in words; minds read it as rows."""
+        return tuple(thing for sight in self.pictures for thing in sight.things)
+
     def forget_old(self) -> None:
         """What no camera shows any more goes out of view. Only here, so that a prompt and the rows that it
         names agree."""

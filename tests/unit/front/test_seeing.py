@@ -20,6 +20,7 @@ from sensorium.front.publisher import Recording
 from sensorium.front.vision_link import VisionLink
 from sensorium.metrics import Counters
 from sensorium.request import Part, Prompt, Tier
+from sensorium.store import turns
 from sensorium.wire.records import MAX_PICTURE_BYTES, Record, Seen
 
 pytestmark = pytest.mark.anyio
@@ -146,6 +147,9 @@ async def test_a_picture_stands_in_the_volatile_tier_as_rows(house: House) -> No
     assert rows_in(prompt) == [("percepts", Part(hashlib.sha256(sight.data).hexdigest(), rows=3))]
     assert all(block.tier is Tier.VOLATILE for block in prompt.blocks for part in block.parts if part.rows)
     assert "circle" not in "".join(shown(prompt, tier) for tier in Tier)
+    # and `explain` can say what it was
+    (kept,) = house.store.read(turns.last, "maya", 1).result()
+    assert kept.in_view == ("red circle", "blue star")
     # and nothing of it is history, nor is it prefilled
     assert [text for _, _, text in stored(house)] == ["maya what do you see", "i like apples"]
     await house.settler.idle()

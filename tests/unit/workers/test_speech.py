@@ -90,7 +90,7 @@ def process(request, connect):
     yield front, child, ready
     front.socket.close()
     told = child.communicate(timeout=20)[1].splitlines()
-        assert all(line.startswith(b"refused ") for line in told), told
+    assert all(line.startswith(b"refused ") for line in told), told
     assert child.returncode in (0, -signal.SIGKILL)
 
 

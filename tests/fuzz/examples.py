@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 
 # Shared fixtures are meant: a worker that has seen anything must still answer.
 fuzz = settings(
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "60")),
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "40")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

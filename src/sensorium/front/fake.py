@@ -1,7 +1,6 @@
 """Workers without models or processes: they sit at the other end of a real socket and speak the real framing.
 
-For tests of everything in front of the workers. Each answers every request of its protocol, in order, and
-can be told to die.
+Each answers every request of its protocol, in order, and can be told to die.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Protocol
 
 import numpy as np
@@ -18,12 +17,15 @@ from sensorium.errors import SensoriumError, WorkerDied
 from sensorium.front.line import Channel
 from sensorium.front.supervisor import Link
 from sensorium.request import Prompt, Usage
+from sensorium.wire.payloads import Payloads, Rings
 from sensorium.wire.records import (
     AdapterLoaded,
     Began,
     Cancel,
     CloseEar,
     Codes,
+    Draft,
+    Drafted,
     EarClosed,
     Failed,
     Finished,
@@ -61,6 +63,7 @@ from sensorium.wire.records import (
 SAMPLES_PER_WORD = 1_600
 SAMPLES_PER_FRAME, BYTES_PER_FRAME = 640, 4
 EAR_RATE_HZ = 16_000
+UTTERANCE_END_MS = 192
 
 
 class FakeLlm:
@@ -79,6 +82,8 @@ class FakeLlm:
         self.prompts: list[Prompt] = []
         self.rows: list[bytes] = []
         self.settled: list[Prompt] = []
+        self.drafts: list[Prompt] = []
+        self.p_close = 0.0
         self.cancelled: list[int] = []
         self.hold = False
         self.go = asyncio.Event()
@@ -99,6 +104,9 @@ class FakeLlm:
                 new = len(prompt.blocks) - self._known.get(prompt.persona_id, 0)
                 self._known[prompt.persona_id] = len(prompt.blocks)
                 channel.send(Settled(prompt.persona_id, max(0, new)))
+            case Draft(prompt=prompt):
+                self.drafts.append(prompt)
+                channel.send(Drafted(prompt.persona_id, 1, self.p_close))
             case LoadAdapter(adapter_id=adapter_id):
                 channel.send(AdapterLoaded(adapter_id, 1))
 
@@ -126,7 +134,7 @@ class FakeLlm:
 
 class FakeEar:
     """Hears `words`, with so much `confidence`, in whatever comes, up to the last sample that is not zero;
-    silence after it counts.
+    silence after it counts, and after a fifth of a second of it comes another utterance.
 
     With `row_width` it is a native ear, which gives a row for each word: its number, as often.
     """
@@ -149,7 +157,7 @@ class FakeEar:
                 self._hear(stream_id, self._streams[stream_id], payload, channel)
             case CloseEar(stream_id=stream_id):
                 stream = self._streams.pop(stream_id)
-                if stream.last_speech:
+                if stream.is_open:
                     channel.send(self._words(stream_id, stream))
                 channel.send(EarClosed(stream_id))
 
@@ -157,7 +165,8 @@ class FakeEar:
         samples = np.frombuffer(payload, dtype="<i2")
         loud = np.flatnonzero(samples)
         if loud.size:
-            if not stream.last_speech:
+            if not stream.is_open:
+                stream.is_open = True
                 channel.send(SpeechStarted(stream_id, stream.at(0)))
                 if self._row_width:
                     rows = np.repeat(np.arange(len(self.words.split()), dtype="<f4"), self._row_width)
@@ -168,6 +177,7 @@ class FakeEar:
         silence_ms = (stream.at(0) - stream.last_speech) * 1000 // EAR_RATE_HZ
         if stream.last_speech and silence_ms > 0:
             channel.send(SpeechPaused(stream_id, stream.at(0), silence_ms, 1.0))
+            stream.is_open = stream.is_open and silence_ms < UTTERANCE_END_MS
 
     def _words(self, stream_id: int, stream: _FakeStream, *stages: StageTuple) -> Words:
         by_bridge = not self._row_width
@@ -179,6 +189,7 @@ class _FakeStream:
         self._sample_rate_hz = sample_rate_hz
         self.num_samples = 0
         self.last_speech = 0
+        self.is_open = False
 
     def at(self, offset: int) -> int:
         return (self.num_samples + offset) * EAR_RATE_HZ // self._sample_rate_hz
@@ -252,8 +263,9 @@ class FakeProcess:
 
     async def start(self) -> None:
         ours, theirs = socket.socketpair()
-        self._channel = await Channel.open(ours, self._link.incoming)
-        self._theirs = await Channel.open(theirs, self._worker.outgoing)
+        with closing(Rings.create(self._link.line.worker)) as rings:
+            self._channel = await Channel.open(ours, self._link.incoming, Payloads.of_front(rings))
+            self._theirs = await Channel.open(theirs, self._worker.outgoing, Payloads.of_worker(rings))
         self._tasks = [asyncio.create_task(self._serve()), asyncio.create_task(self._deliver())]
         self._link.line.up(self._channel, Ready(self._link.line.worker, 0.0, self._facts))
 

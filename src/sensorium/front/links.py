@@ -22,6 +22,8 @@ from sensorium.wire.records import (
     Cancel,
     CloseEar,
     Codes,
+    Draft,
+    Drafted,
     EarClosed,
     Finished,
     FromHearing,
@@ -45,12 +47,13 @@ from sensorium.wire.records import (
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
+    SpeechSuspected,
     Spoken,
     Words,
     WordSpoken,
 )
 
-EarEvent = SpeechStarted | Words | SpeechPaused | SpeechResumed | EarClosed
+EarEvent = SpeechSuspected | SpeechStarted | Words | SpeechPaused | SpeechResumed | EarClosed
 
 
 class Pcm(NamedTuple):
@@ -103,6 +106,18 @@ class LlmLink:
         assert isinstance(record, Settled)
         return record.processed_tokens
 
+    async def draft(
+        self, prompt: Prompt, rows: bytes, close: str, adapters: tuple[AdapterUse, ...] = ()
+    ) -> Drafted:
+        """Prefills what somebody is saying; see `Draft`. Raises WorkerDied, BadInput for a second one of the
+        same persona."""
+        channel = await self.line.channel()
+        with self.line.waiting(("draft", prompt.persona_id)) as answers:
+            channel.send(Draft(prompt, close, adapters), rows)
+            record, _ = await answers.get()
+        assert isinstance(record, Drafted)
+        return record
+
     async def load_adapter(self, adapter_id: str, path: str) -> int:
         """Bytes of memory it took. Raises AdapterError."""
         channel = await self.line.channel()
@@ -120,6 +135,8 @@ class LlmLink:
                 self.line.deliver(record.turn_id, (record, payload))
             case Settled(persona_id=persona_id):
                 self.line.deliver(("settle", persona_id), (record, payload))
+            case Drafted(persona_id=persona_id):
+                self.line.deliver(("draft", persona_id), (record, payload))
             case AdapterLoaded(adapter_id=adapter_id):
                 self.line.deliver(("adapter", adapter_id), (record, payload))
             case _:
@@ -145,7 +162,8 @@ class EarStream:
         self.closed = False
 
     async def send_audio(self, pcm: bytes) -> None:
-        """Mono s16le at the stream's rate, any length. Raises WorkerDied."""
+        """Mono s16le at the stream's rate, any length. Waits while the ear has not taken what lies in its
+        ring, and loses nothing (`capture` does, of live sound). Raises WorkerDied, WorkerFailed."""
         step = 2 * (self._sample_rate_hz // 2)
         for at in range(0, len(pcm), step):
             self._channel.send(Hear(self._stream_id), pcm[at : at + step])

@@ -40,6 +40,7 @@ from sensorium.wire.records import (
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
+    SpeechSuspected,
     StageTuple,
     ToHearing,
     Words,
@@ -135,6 +136,8 @@ class HearingWorker:
     def _send(self, stream_id: int, events: list[listener.Event], stages: tuple[StageTuple, ...]) -> None:
         for event in events:
             match event:
+                case listener.SpeechSuspected():
+                    self._front.send(SpeechSuspected(stream_id, *event))
                 case listener.SpeechStarted():
                     self._front.send(SpeechStarted(stream_id, *event))
                 case listener.Rows(first_row=first_row, rows=rows):
@@ -212,7 +215,9 @@ def serve(front: shell.Shell, engine_name: str, bundle_name: str) -> None:
     engine.feed(np.zeros(SAMPLE_RATE_HZ, np.float32))
     engine.reset()  # not `finish`: silence is unclear, and would load the second opinion
     Vad().feed(np.zeros(512, np.float32))
-    front.ready("hearing", clock.now_s() - start_s, {**facts, "sample_rate_hz": SAMPLE_RATE_HZ})
+    limits = listener.FOR_BRIDGES if engine.is_bridge else listener.Limits()
+    facts = {**facts, "sample_rate_hz": SAMPLE_RATE_HZ, "utterance_end_ms": limits.utterance_end_ms}
+    front.ready("hearing", clock.now_s() - start_s, facts)
     HearingWorker(front, open_engine, counters, clock).serve()
 
 
@@ -221,7 +226,7 @@ def main() -> int:
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="native: the mind's own ear")
     parser.add_argument("--bundle", default="nano", help="name of a shipped bundle, or a bundle's folder")
     args = parser.parse_args()
-    return shell.run(args.fd, ToHearing, lambda front: serve(front, args.engine, args.bundle))
+    return shell.run(args.fd, ToHearing, lambda front: serve(front, args.engine, args.bundle), args.rings)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from sensorium.errors import BadInput, WorkerFailed
 from sensorium.front import memory
 from sensorium.front.adapters import AdapterTable
 from sensorium.front.background import Background, all_of
+from sensorium.front.capture import captured
 from sensorium.front.conversation import Conversation, Parts
 from sensorium.front.drafter import DraftParts
 from sensorium.front.ears import Ears
@@ -148,7 +149,8 @@ class House:
         if (ears := self.conversation.ears) is None:
             raise BadInput("this house was opened without ears")
         live = Live(self.conversation, someone, publisher, self.counters, told)
-        async with ears.open(sound, sample_rate_hz, someone, endpointing=self._endpointing()) as microphone:
+        heard = captured(sound, sample_rate_hz, self.counters)
+        async with ears.open(heard, sample_rate_hz, someone, endpointing=self._endpointing()) as microphone:
             await live.run(microphone)
 
     async def look(self, picture: bytes) -> Sight:

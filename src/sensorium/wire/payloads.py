@@ -2,7 +2,7 @@
 
 The one rule: a payload of at least `INLINE_BELOW` bytes lies in the ring of its direction when that has a
 free slot large enough; else it travels in its frame. The frame orders everything and wakes the other side
-(docs/decisions/0011). Knows nothing of sockets, processes or what a payload holds.
+(docs/decisions/0012). Knows nothing of sockets, processes or what a payload holds.
 """
 
 from __future__ import annotations

@@ -71,10 +71,12 @@ def read_wav(path: Path | str, *, max_seconds: float = MAX_SECONDS) -> Sound:
             data, form = _read_data(path, file, path.stat().st_size, max_seconds)
     except OSError as e:
         raise BadInput(f"{path} cannot be read: {e.strerror}", remedy="check its permissions") from e
-    samples = _to_float(data, form).reshape(-1, form.num_channels).mean(axis=1, dtype=np.float32)
-    if not np.isfinite(samples).all():
+    channels = _to_float(data, form).reshape(-1, form.num_channels)
+    if not np.isfinite(channels).all():
         raise BadInput(f"{path} holds values that are not numbers", remedy=_CONVERT)
-    return Sound(np.clip(samples, -1.0, 1.0), form.rate_hz)
+    # Two of the largest float32 add up to none.
+    samples = channels.mean(axis=1, dtype=np.float64)
+    return Sound(np.clip(samples, -1.0, 1.0).astype(np.float32), form.rate_hz)
 
 
 def write_wav(path: Path | str, samples: Samples, sample_rate_hz: int) -> None:

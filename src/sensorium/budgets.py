@@ -28,7 +28,7 @@ BUDGETS = (
     Budget("hearing.encoder", 40.0, "hearing", "80 ms of sound enter the model", "they have left it"),
     Budget("vision.frame", 100.0, "front", "the picture's file is there", "its rows are in the room's view"),
     Budget("vision.decode", 5.0, "vision", "the file is with the worker", "it is pixels"),
-    Budget("vision.look", 80.0, "vision", "the picture is pixels", "it is rows for the mind"),
+    Budget("vision.model", 80.0, "vision", "the picture is pixels", "it is rows for the mind"),
     Budget("speech.first_byte", 150.0, "front", "the mouth got the first codes or words", "first PCM"),
     Budget("speech.first_chunk", 100.0, "speech", "what makes the first sound comes", "first chunk sent"),
     Budget("touch.event", 16.0, "front", "the event is there", "it is in the next prompt"),

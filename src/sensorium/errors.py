@@ -24,7 +24,9 @@ class SensoriumError(Exception):
         self.remedy = remedy
 
     def one_line(self) -> str:
-        return f"{self.message} ({self.remedy})" if self.remedy else self.message
+        text = f"{self.message} ({self.remedy})" if self.remedy else self.message
+        # A name in it may come from a file.
+        return " ".join(text.splitlines())
 
 
 class BadInput(SensoriumError):

@@ -9,8 +9,10 @@ import os
 import re
 import shutil
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import simplejpeg
@@ -21,8 +23,10 @@ import sensorium.cli
 from sensorium.bench import random_gguf
 from sensorium.bundles.catalogue import find
 from sensorium.config import Config
+from sensorium.dialogue.touch import Touched
 from sensorium.errors import BadInput
 from sensorium.front.house import House
+from sensorium.store import turns
 from sensorium.vision.encoder import Eye
 
 pytestmark = pytest.mark.anyio
@@ -79,7 +83,7 @@ async def test_a_picture_is_read_by_everybody_and_costs_its_rows(seeing: Config)
         assert report.prompt_tokens == report.cached_tokens + report.processed_tokens
     # frame and rows of the picture stand in the volatile tier, so they are processed in every turn
     assert reports[0].processed_tokens >= before.processed_tokens + sight.rows.num
-    assert values["counters"] == {"looks_total": 1} and values["look_ms"]["count"] == 1
+    assert values["counters"] == {"looks_total": 1} and values["model_ms"]["count"] == 1
     assert "vision" in pids
 
 
@@ -103,6 +107,38 @@ async def test_kill_9_of_the_eye_leaves_what_was_in_view(seeing: Config) -> None
     assert sight.rows.num == rows_of(seeing, PICTURES[1]) and sight.stages
 
 
+async def test_a_camera_is_seen_and_what_shows_nothing_new_is_not_looked_at(seeing: Config) -> None:
+    """given frames of two scenes with another quality in between, when asked, then the last scene is read"""
+
+    async def frames() -> AsyncIterator[bytes]:
+        for quality in (95, 80, 60):
+            for picture in GOLDEN[:2] if quality == 95 else GOLDEN[1:2]:
+                yield simplejpeg.encode_jpeg(picture, quality=quality)
+                counted = house.counters.get("frames_total")
+                await until(lambda counted=counted: answered(house) == counted)
+        yield b"\xff\xd8\xff damaged"
+
+    def answered(house: House) -> int:
+        gated = house.counters.get("skipped_frames_total", why="gate")
+        return gated + sum(stage.name == "vision.frame" for stage in house.trace.stages())
+
+    async with House(seeing, hears=False, speaks=False, sees=True) as house:
+        await house.watch(frames())
+        house.touch(msgspec.msgpack.encode([Touched("press", "maya"), Touched("release", "maya")]))
+        report = await house.turn_text("what is there", to="maya")
+        values = (await house.stats())["workers"]["vision"]
+        stages = {stage.name for stage in house.trace.stages(0)}
+        pictures = house.room.pictures
+        (kept,) = house.store.read(turns.last, "maya", 1).result()
+
+    assert any("touches you" in part.text for block in kept.prompt.blocks for part in block.parts)
+    assert report.error == ""
+    assert [sight.rows.num for sight in pictures] == [rows_of(seeing, PICTURES[1])]
+    assert values["counters"]["looks_total"] == 2 and values["counters"]["unchanged_total"] == 2
+    assert house.counters.get("skipped_frames_total", why="bad") == 1
+    assert {"vision.gate", "vision.decode", "vision.model", "vision.frame", "touch"} <= stages
+
+
 def test_ask_about_a_picture_by_text_and_by_voice(bundle: Path, tmp_path: Path) -> None:
     place, picture = Place(bundle, tmp_path / "home"), tmp_path / "picture.jpg"
     picture.write_bytes(PICTURES[0])
@@ -112,7 +148,7 @@ def test_ask_about_a_picture_by_text_and_by_voice(bundle: Path, tmp_path: Path) 
     for value in (typed, aloud):
         assert value["turns"][0]["error"] == ""
         assert value["picture"]["rows"] == 1 + len(value["picture"]["things"]) > 1
-        assert set(value["picture"]["stages_ms"]) == {"vision.decode", "vision.look"}
+        assert set(value["picture"]["stages_ms"]) == {"vision.gate", "vision.decode", "vision.model"}
         assert value["rss_mb"] > 0
     assert typed["turns"][0]["bridge_calls"] == {"stt": 0, "tts": 0}
 

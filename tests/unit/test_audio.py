@@ -206,3 +206,9 @@ def test_a_device_is_not_replaced_and_a_link_is_followed(tmp_path):
 
 def test_to_int16_clips():
     assert to_int16(np.array([2.0, -2.0, 0.5], np.float32)).tolist() == [32767, -32767, 16384]
+
+
+def test_loud_floats_that_add_up_to_no_number_are_refused(save):
+    """given two channels each near the largest float, when mixed down, then no warning and no infinity"""
+    content = wav(np.full(8, 3e38, "<f4").tobytes(), codec=3, bits=32, channels=2)
+    assert read_wav(save(content)).samples.tolist() == [1.0] * 4

@@ -55,3 +55,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(name: str, known: list[str
 def test_of_many_names_only_some_are_listed() -> None:
     error = NotFound.named("room", "zzz", [f"room-{i:02}" for i in range(50)])
     assert error.remedy.count(",") == 13
+
+
+def test_a_name_of_two_lines_leaves_the_error_on_one():
+    assert BadInput("no bundle a\nb\r\nc\u2028d", remedy="e\nf").one_line() == "no bundle a b c d (e f)"

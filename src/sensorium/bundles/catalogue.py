@@ -14,6 +14,7 @@ from sensorium.persona import VOICE_NAME
 from sensorium.request import SpeechFormat
 
 SHIPPED = Path(__file__).parent
+_MAX_TOML_BYTES = 1 << 20
 
 
 class BundleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,10 +70,14 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
 
     def _checked(self, entry: BundleFile) -> Path:
         folder = Path(self.folder).resolve()
-        path = (folder / entry.path).resolve()
+        try:
+            path = (folder / entry.path).resolve()
+            is_file = path.is_file()
+        except (OSError, ValueError) as e:  # too long, or with a zero byte
+            raise BundleError(f"bundle {self.name}: {entry.path[:80]!r} is no path of a file") from e
         if not path.is_relative_to(folder):
             raise BundleError(f"bundle {self.name}: {entry.path} points outside its folder")
-        if not path.is_file():
+        if not is_file:
             raise BundleError(f"bundle {self.name}: {path} is missing", remedy="install the bundle again")
         if entry.sha256 and _sha256(path) != entry.sha256:
             raise BundleError(
@@ -83,16 +88,11 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
 
 def find(name_or_folder: str) -> Bundle:
     """A shipped bundle by name, or any folder with a bundle.toml. Raises NotFound or BundleError."""
-    folder = Path(name_or_folder)
-    if not (folder / "bundle.toml").is_file():
-        folder = SHIPPED / name_or_folder
-    if not (folder / "bundle.toml").is_file():
+    folder = next((f for f in (Path(name_or_folder), SHIPPED / name_or_folder) if _holds_bundle(f)), None)
+    if folder is None:
         known = [p.parent.name for p in SHIPPED.glob("*/bundle.toml")]
-        raise NotFound.named("bundle", name_or_folder, known)
-    try:
-        bundle = msgspec.toml.decode((folder / "bundle.toml").read_bytes(), type=Bundle)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as e:
-        raise BundleError(f"{folder / 'bundle.toml'}: {e}") from e
+        raise NotFound.named("bundle", name_or_folder[:80], known)
+    bundle = _read(folder / "bundle.toml")
     if bundle.capabilities.audio_out and bundle.speech is None:
         raise BundleError(f"{folder / 'bundle.toml'}: audio_out needs a [speech] table")
     for name, entry in bundle.voices.items():
@@ -103,6 +103,26 @@ def find(name_or_folder: str) -> Bundle:
                 remedy="a name has lower-case letters, digits, - and _, at most 32",
             )
     return msgspec.structs.replace(bundle, folder=str(folder))
+
+
+def _holds_bundle(folder: Path) -> bool:
+    try:
+        return (folder / "bundle.toml").is_file()
+    except OSError:  # a name too long for a file
+        return False
+
+
+def _read(path: Path) -> Bundle:
+    try:
+        if path.stat().st_size > _MAX_TOML_BYTES:
+            raise BundleError(f"{path} is larger than {_MAX_TOML_BYTES >> 20} MiB")
+        return msgspec.toml.decode(path.read_bytes(), type=Bundle)
+    except OSError as e:
+        raise BundleError(f"{path} cannot be read: {e.strerror}") from e
+    except RecursionError as e:
+        raise BundleError(f"{path}: tables or arrays too deep in one another") from e
+    except ValueError as e:  # msgspec's errors are such, as are those of UTF-8 and of endless numbers
+        raise BundleError(f"{path}: {' '.join(str(e).split())[:400]}") from e
 
 
 def _sha256(path: Path) -> str:

@@ -79,6 +79,8 @@ def read_head(path: Path) -> GgufFile:
         file = read(path)
     except OSError as e:
         raise AdapterError(f"{path}: {e.strerror or e}", remedy="check the path") from e
+    except ValueError as e:  # a zero byte
+        raise AdapterError(f"{str(path)!r} is no path: {e}", remedy="check the path") from e
     except BundleError as e:
         raise AdapterError(e.message, remedy=e.remedy) from e
     if file.text("general.type") != "adapter" or file.text("adapter.type") != "lora":

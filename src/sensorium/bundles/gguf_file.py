@@ -100,6 +100,8 @@ def read(path: Path) -> GgufFile:
         raise BundleError(f"{path}: {e.strerror or e}") from e
     except (_Broken, UnicodeDecodeError) as e:
         raise BundleError(f"{path} is not a usable GGUF: {e}", remedy="download or build it again") from e
+    except ValueError as e:  # a zero byte
+        raise BundleError(f"{str(path)!r} is no path: {e}") from e
 
 
 def read_model(path: Path) -> GgufFile:

@@ -43,8 +43,11 @@ def explain(
                 f"{name} has had no turn yet", remedy=f"sensorium ask --persona {name} --text hello"
             )
         explanation = explain_turns(kept[-1], kept[0] if len(kept) > 1 else None)
-        output.result(as_dict(explanation))
+        in_view = kept[-1].in_view
+        output.result({**as_dict(explanation), "in_view": in_view})
         output.say(render(explanation))
+        if in_view:
+            output.text(f"in view: {', '.join(in_view)}")
 
 
 def _last_two(db: Database, name: str) -> list[KeptTurn]:

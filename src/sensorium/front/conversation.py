@@ -207,6 +207,7 @@ class Conversation:
                 draft.prompt = parts.compose(view)
                 # As in the prompt: what is in view comes before what was just said.
                 rows = b"".join((*(sight.data for sight in parts.room.pictures), by_word))
+                draft.in_view = parts.room.in_view
             try:
                 return await parts.speaker.speak(draft, persona, draft.prompt, rows, publisher)
             except ContextFull:

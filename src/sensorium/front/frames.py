@@ -30,25 +30,16 @@ class Frames:
         self._clock = clock
         self._counters = counters
         self._thinning = Thinning()
-        self._looking = False
 
     async def look(self, look: Callable[[], Awaitable[T]]) -> T | None:
-        """What `look` gives, or None at once: the last frame is not done yet, or this one is left out.
-
-        Raises what `look` raises.
-        """
-        if self._looking:
-            self._counters.add("skipped_frames_total", why="busy")
-            return None
+        """What `look` gives, or None at once when this one is left out. Raises what `look` raises."""
         if not self._thinning.takes(self.quality.handle(self._clock.now_s()).value):
             self._counters.add("skipped_frames_total", why="quality")
             return None
         started_s = self._clock.now_s()
-        self._looking = True
         try:
             return await look()
         finally:
-            self._looking = False
             now_s = self._clock.now_s()
             self.quality.add((now_s - started_s) * 1000.0 / BY_STAGE["vision.frame"].ms, now_s)
             self.quality.handle(now_s)

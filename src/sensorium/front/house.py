@@ -6,6 +6,7 @@ Puts the parts together and asks them how they are. Decides nothing about turns.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -38,13 +39,16 @@ from sensorium.front.report import TurnReport
 from sensorium.front.room import RoomState
 from sensorium.front.settling import Settler
 from sensorium.front.supervisor import Link, Worker, WorkerSpec
+from sensorium.front.touching import TouchPad
 from sensorium.front.vision_link import Sight, VisionLink
+from sensorium.front.watching import Camera
 from sensorium.metrics import Counters
 from sensorium.prompting import format as prompt_formats
 from sensorium.prompting.cache import CompositionCache
 from sensorium.prompting.compose import before_close
 from sensorium.prompting.view import View
 from sensorium.prompting.words import written
+from sensorium.refusals import RefusalLog
 from sensorium.request import Prompt
 from sensorium.store import messages
 from sensorium.store.store import Store
@@ -91,6 +95,8 @@ class House:
         self.lag = LoopLag(self.clock, self._meter)
         self._frames = Frames(self.clock, self.counters)
         self.compositions = CompositionCache(self.clock)
+        self.refusals = RefusalLog(self.clock, logging.getLogger("sensorium").warning)
+        self.camera: Camera | None = None
         self._room_id = room or config.room
         self._stack = AsyncExitStack()
         self._workers: dict[str, Worker] = {}
@@ -160,9 +166,15 @@ class House:
         """See `Conversation.look`."""
         return await self.conversation.look(picture)
 
-    async def look_live(self, picture: bytes) -> Sight | None:
-        """The same for one of many frames; None when it was skipped so that the others are in time."""
-        return await self._frames.look(lambda: self.conversation.look(picture))
+    async def watch(self, frames: AsyncIterator[bytes]) -> None:
+        """See `Camera.run`."""
+        if self.camera is None:
+            raise BadInput("this house was opened without eyes")
+        await self.camera.run(frames)
+
+    def touch(self, message: bytes, *, person: str = "") -> None:
+        """See `TouchPad.take`. Raises NotFound for the person."""
+        self._touch_pad.take(self.room.person(person or self.config.person), message)
 
     async def follow_up(self, publisher: Publisher | None = None) -> TurnReport | None:
         """The answer of a persona that was called by another; None when nobody was."""
@@ -255,8 +267,15 @@ class House:
         self.prompt_format = prompt_formats.from_bundle(ready.facts["prompt"])
         context_tokens = int(ready.facts["context_tokens"])
         self.room = await RoomState.open(
-            self.store, self._room_id, self.clock, max_chars=round(context_tokens * _CHARS_PER_TOKEN)
+            self.store,
+            self._room_id,
+            self.clock,
+            max_chars=round(context_tokens * _CHARS_PER_TOKEN),
+            prose=self.prompt_format.prose,
         )
+        around = (self.room, self.clock, self.trace, self.counters, self.refusals)
+        self._touch_pad = TouchPad(*around)
+        self.camera = Camera(self.vision, *around, self._frames) if self.vision is not None else None
         await self.adapters.ensure_all(self.room.personas)
         last_turn_id = await asyncio.wrap_future(self.store.read(messages.last_turn_id))
         self._turns = Turns(last_turn_id + 1)

@@ -72,6 +72,7 @@ class Draft:
     adapters: tuple[AdapterUse, ...] = ()
     usage: Usage = NO_USAGE
     block_tokens: tuple[int, ...] = ()
+    in_view: tuple[str, ...] = ()
     silent: bool = False
     interrupted: bool = False
     heard_text: str = ""
@@ -104,6 +105,7 @@ class Draft:
             block_tokens=self.block_tokens,
             stages=tuple((s.process, s.name, round(s.ms, 3)) for s in stages),
             said=self.turn.said.strip(),
+            in_view=self.in_view,
         )
 
     def finish(self, stages: Iterable[Stage]) -> TurnReport:

@@ -6,11 +6,13 @@ Everything that counts is in the store first and here second. Knows nothing of m
 from __future__ import annotations
 
 import asyncio
+import math
 from concurrent.futures import Future
 
 from sensorium.clock import Clock
 from sensorium.dialogue import facts
 from sensorium.dialogue.floor import RoomNow, Seat
+from sensorium.dialogue.touch import Touches
 from sensorium.dialogue.transcript import Transcript
 from sensorium.errors import NotFound
 from sensorium.front.vision_link import Sight
@@ -29,10 +31,17 @@ _LEAST_CHARS = 100
 
 
 class RoomState:
-    """Made by `open`. `max_chars` is how much of the conversation a prompt may hold."""
+    """Made by `open`. `max_chars` is how much of the conversation a prompt may hold; `prose`: the mind reads
+    any sentence, not only those of a closed world."""
 
     def __init__(
-        self, store: Store, room: rooms.Room, entries: list[Entry], clock: Clock, max_chars: int
+        self,
+        store: Store,
+        room: rooms.Room,
+        entries: list[Entry],
+        clock: Clock,
+        max_chars: int,
+        touches: Touches,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -40,14 +49,18 @@ class RoomState:
         self._transcript = Transcript(entries)
         self.room = room
         self.percepts: tuple[str, ...] = ()
+        self.touches = touches
         self.pictures: tuple[Sight, ...] = ()
+        self._pictures_until_s = math.inf
 
     @classmethod
-    async def open(cls, store: Store, room_id: str, clock: Clock, *, max_chars: int) -> RoomState:
+    async def open(
+        cls, store: Store, room_id: str, clock: Clock, *, max_chars: int, prose: bool = True
+    ) -> RoomState:
         """Raises NotFound with the nearest room."""
         room = await asyncio.wrap_future(store.read(rooms.get, room_id))
         entries = await asyncio.wrap_future(store.read(messages.entries, room.id, _LOADED_ENTRIES))
-        return cls(store, room, entries, clock, max_chars)
+        return cls(store, room, entries, clock, max_chars, Touches(prose=prose))
 
     @property
     def personas(self) -> tuple[Persona, ...]:
@@ -91,9 +104,26 @@ class RoomState:
             num_persona_replies=since_person,
         )
 
-    def see(self, sight: Sight) -> None:
-        """Everybody here sees this from now on, and no longer what was seen before."""
-        self.pictures = (sight,)
+    def see(self, sight: Sight, *, until_s: float = math.inf) -> None:
+        """Everybody here sees this from now on, and no longer what was seen before; until `until_s`
+        (monotonic)."""
+        self.pictures, self._pictures_until_s = (sight,), until_s
+
+    def still_sees(self, sight: Sight, *, until_s: float) -> None:
+        """The same is there, if it is in view at all."""
+        if [seen.look_id for seen in self.pictures] == [sight.look_id]:
+            self._pictures_until_s = until_s
+
+    @property
+    def in_view(self) -> tuple[str, ...]:
+        """Everything that is in view, in words; minds read it as rows."""
+        return tuple(thing for sight in self.pictures for thing in sight.things)
+
+    def forget_old(self) -> None:
+        """What no camera shows any more goes out of view. Only here, so that a prompt and the rows that it
+        names agree."""
+        if self._clock.now_s() >= self._pictures_until_s:
+            self.pictures, self._pictures_until_s = (), math.inf
 
     async def heard(self, person: Person, text: str, turn_id: int) -> Entry:
         """A person's message; on disk when this returns, and only then part of the conversation."""
@@ -148,6 +178,9 @@ class RoomState:
         heard: tuple[Rows | str, ...] = (),
     ) -> View:
         """All that the persona's prompt is made of, at this moment; `heard`: how `newest` came by ear."""
+        self.forget_old()
+        names = {someone.id: someone.name for someone in self.personas}
+        touches = self.touches.percepts(persona.id, names, self._clock.now_s())
         return View(
             persona=persona,
             recipe=self.room.recipe,
@@ -156,7 +189,7 @@ class RoomState:
             personas_here=tuple(p.name for p in self.personas),
             people_here=tuple(p.name for p in self.room.people),
             memories=recalled,
-            percepts=self.percepts,
+            percepts=(*self.percepts, *touches),
             pictures=tuple(sight.rows for sight in self.pictures),
             wall_s=self._clock.wall_s(),
             utc_offset_s=self._clock.utc_offset_s(),

@@ -51,6 +51,8 @@ class Engine(Protocol):
 
 
 def check_pcm(pcm: NDArray[np.float32]) -> None:
-    """Raises BadInput unless `pcm` is float32 (n,)."""
+    """Raises BadInput unless `pcm` is float32 (n,) and finite: a NaN would stay in every state behind it."""
     if pcm.ndim != 1 or pcm.dtype != np.float32:
         raise BadInput(f"the ear takes float32 (n,), not {pcm.dtype} {pcm.shape}")
+    if not np.isfinite(pcm).all():
+        raise BadInput("the ear takes finite numbers; this sound has others")

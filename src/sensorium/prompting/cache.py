@@ -115,7 +115,7 @@ class CompositionCache:
         found = self._compositions.get(key)
         if found is None:
             return None
-        if self._clock.now_s() - found.made_s >= self._ttl_s:
+        if not 0.0 <= self._clock.now_s() - found.made_s < self._ttl_s:
             self._counts["expired"] += 1
             return None
         if found.ingredients != ingredients or history[: len(found.history)] != found.history:

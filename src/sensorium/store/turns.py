@@ -15,7 +15,8 @@ class KeptTurn(msgspec.Struct, frozen=True, kw_only=True):
     """One turn as it was asked and what it cost.
 
     `block_tokens` counts the tokens of each block of `prompt`, in order, or is empty when nobody counted;
-    `stages` are (process, name, milliseconds); `at` is wall time in seconds.
+    `stages` are (process, name, milliseconds); `at` is wall time in seconds; `in_view`: the things of the
+    picture that the prompt holds as rows.
     """
 
     turn_id: int
@@ -27,6 +28,7 @@ class KeptTurn(msgspec.Struct, frozen=True, kw_only=True):
     block_tokens: tuple[int, ...] = ()
     stages: tuple[tuple[str, str, float], ...] = ()
     said: str = ""
+    in_view: tuple[str, ...] = ()
 
 
 def keep(db: Database, turn: KeptTurn) -> None:

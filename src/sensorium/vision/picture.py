@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sensorium.errors import BadInput
 from sensorium.vision.encoder import MIN_SIDE, PICTURE_SIDE, check_sides
+from sensorium.vision.orientation import orientation, upright
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _AGAIN = "save it again as JPEG or PNG"
@@ -24,6 +25,9 @@ _ENOUGH = 4 * PICTURE_SIDE
 # Each scan of a progressive JPEG costs a pass over the whole picture; cameras and browsers write about ten.
 _MAX_SCANS = 64
 _START_OF_SCAN = b"\xff\xda"
+# A JPEG is unpacked small at once, a PNG whole: a few KB of it can hold this many pixels.
+_MAX_PNG_PIXELS = 1 << 25
+_THUMBNAIL_STEP = 8
 
 # All that pixels depend on. Texts and profiles stay packed: a few KB of them can unpack to gigabytes.
 _PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
@@ -34,32 +38,47 @@ _ROWS_AT_ONCE = 256
 def decode(file: bytes) -> NDArray[np.uint8]:
     """The picture in the file as uint8 (height, width, 3), RGB; what is transparent is white.
 
-    A large JPEG may come smaller than it is. Not read: a JPEG's orientation tag (EXIF), and a PNG's single
+    A large JPEG may come smaller than it is; it is turned as its EXIF says. Not read: a PNG's single
     transparent colour outside a palette. Raises BadInput, in one line, for anything that is not a whole JPEG
-    or PNG picture with sides of 8 to 8192.
+    or PNG picture with sides of 8 to 8192, and for a PNG of more than 2^25 pixels.
     """
+    if _is_jpeg(file):
+        return _decode_jpeg(file, "RGB", _ENOUGH, MIN_SIDE)
+    return _decode_png(file)
+
+
+def thumbnail(file: bytes) -> NDArray[np.uint8]:
+    """The same picture as uint8 (height, width), grey, at an eighth of its size: a JPEG's coarsest form, for
+    which it is not unpacked. Raises BadInput as `decode` does."""
+    if _is_jpeg(file):
+        return _decode_jpeg(file, "GRAY", 1, 1)[..., 0]
+    small = _decode_png(file)[::_THUMBNAIL_STEP, ::_THUMBNAIL_STEP]
+    grey: NDArray[np.uint8] = np.rint(small.mean(2)).astype(np.uint8)
+    return grey
+
+
+def _is_jpeg(file: bytes) -> bool:
     if not file:
         raise BadInput("the picture's file is empty")
-    if file.startswith(_JPEG):
-        return _decode_jpeg(file)
-    if file.startswith(_PNG):
-        return _decode_png(file)
-    raise BadInput("this is neither a JPEG nor a PNG picture", remedy=_AGAIN)
+    if not file.startswith((_JPEG, _PNG)):
+        raise BadInput("this is neither a JPEG nor a PNG picture", remedy=_AGAIN)
+    return file.startswith(_JPEG)
 
 
-def _decode_jpeg(file: bytes) -> NDArray[np.uint8]:
+def _decode_jpeg(file: bytes, colours: str, least_long: int, least_short: int) -> NDArray[np.uint8]:
+    """At the fewest eighths of its size that leave so many pixels on the longer and the shorter side."""
     try:
         height, width = (int(n) for n in simplejpeg.decode_jpeg_header(file)[:2])
         check_sides(height, width)
         if file.count(_START_OF_SCAN) > _MAX_SCANS:
             raise BadInput(f"a JPEG of more than {_MAX_SCANS} scans", remedy=_AGAIN)
-        least = {True: _ENOUGH, False: MIN_SIDE}
+        least = {True: least_long, False: least_short}
         decoded = simplejpeg.decode_jpeg(
-            file, "RGB", min_height=least[height >= width], min_width=least[width >= height]
+            file, colours, min_height=least[height >= width], min_width=least[width >= height]
         )
     except ValueError as e:
         raise BadInput(f"the JPEG picture is damaged: {_one_line(e)}", remedy=_AGAIN) from e
-    return np.asarray(decoded, np.uint8)
+    return upright(np.asarray(decoded, np.uint8), orientation(file))
 
 
 def _decode_png(file: bytes) -> NDArray[np.uint8]:
@@ -69,6 +88,8 @@ def _decode_png(file: bytes) -> NDArray[np.uint8]:
         raise BadInput("the PNG picture is damaged or cut off", remedy=_AGAIN)
     width, height, _, colour_type = struct.unpack_from(">IIBB", header)
     check_sides(height, width)
+    if height * width > _MAX_PNG_PIXELS:
+        raise BadInput(f"a PNG of {width} x {height} is more than {_MAX_PNG_PIXELS:,} pixels", remedy=_AGAIN)
     see_through = colour_type in (4, 6)
     if colour_type == 3:
         chunks = _opaque_palette(chunks)

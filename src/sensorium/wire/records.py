@@ -331,9 +331,11 @@ class Spoken(Record):
 
 
 class Look(Record):
-    """Payload: a JPEG or PNG file of at most `MAX_PICTURE_BYTES`. Answered by `Seen` or `Failed`."""
+    """Payload: a JPEG or PNG file of at most `MAX_PICTURE_BYTES`. Answered by `Seen` or `Failed`; or by
+    `Unchanged`, when it shows nothing that was not seen in the look `since_look_id` (0: it is looked at)."""
 
     look_id: int
+    since_look_id: int = 0
 
 
 # -- vision -> front -------------------------------------------------------------------------------------
@@ -349,6 +351,13 @@ class Seen(Record):
     stages: tuple[StageTuple, ...] = ()
 
 
+class Unchanged(Record):
+    """The picture shows nothing new and was not looked at."""
+
+    look_id: int
+    stages: tuple[StageTuple, ...] = ()
+
+
 ToLlm = Ping | Inspect | Stop | Generate | Settle | Draft | LoadAdapter | Cancel
 FromLlm = Ready | Pong | Stats | Failed | Began | Said | Codes | Finished | Settled | Drafted | AdapterLoaded
 ToHearing = Ping | Inspect | Stop | OpenEar | Hear | CloseEar
@@ -359,4 +368,4 @@ FromHearing = (
 ToSpeech = Ping | Inspect | Stop | Speak | Say | SayCodes | SayEnd | Cancel
 FromSpeech = Ready | Pong | Stats | Failed | Sound | PhraseSpoken | WordSpoken | Spoken
 ToVision = Ping | Inspect | Stop | Look
-FromVision = Ready | Pong | Stats | Failed | Seen
+FromVision = Ready | Pong | Stats | Failed | Seen | Unchanged

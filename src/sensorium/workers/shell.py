@@ -21,7 +21,9 @@ from typing import Any
 
 import psutil
 
+from sensorium.clock import SystemClock
 from sensorium.errors import BadInput, SensoriumError
+from sensorium.refusals import RefusalLog
 from sensorium.wire import framing
 from sensorium.wire.payloads import Payloads, Rings
 from sensorium.wire.records import Failed, Inspect, Ping, Pong, Ready, Record, Stats, Stop
@@ -56,6 +58,7 @@ class Shell:
         # None: no more will come. An error: what came could not be read.
         self._mailbox: queue.SimpleQueue[_Received | BadInput | None] = queue.SimpleQueue()
         self._send_lock = threading.Lock()
+        self._refusals = RefusalLog(SystemClock(), _log)
         self._ended = False
         self._num_answers = 0
         self._children: list[psutil.Process] = []
@@ -103,7 +106,9 @@ class Shell:
             self.fail(turn_id, e)
 
     def fail(self, turn_id: int, error: SensoriumError) -> None:
-        """Reports an error of one turn or stream; 0 means the whole worker."""
+        """Reports an error of one turn or stream, with a line in the log; 0 means the whole worker."""
+        if turn_id:
+            self._refusals.note(error.code, error.one_line())
         self.send(Failed(turn_id, error.code, error.message, error.remedy))
 
     def messages(self) -> Iterator[Message]:
@@ -218,6 +223,10 @@ def _follow_the_front() -> None:
         # A worker deep in a computation would notice the closed socket late. The kernel means the thread that
         # started us, so the front starts workers from one that lives as long as itself.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _log(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _rss_bytes(process: psutil.Process) -> int:

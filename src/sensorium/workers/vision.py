@@ -1,12 +1,13 @@
 """The vision worker: pictures in, embedding rows and the names of things out.
 
 Dispatch only: what is a picture and what is on it is decided in `vision/`. Pictures are unpacked here and
-nowhere else. No look depends on another.
+nowhere else. Of the last looks small grey pictures are kept, by which a camera's next frame is passed over.
 """
 
 from __future__ import annotations
 
 import sys
+from collections import OrderedDict
 from collections.abc import Callable
 
 import numpy as np
@@ -19,9 +20,13 @@ from sensorium.clock import Clock, SystemClock
 from sensorium.errors import BadInput
 from sensorium.metrics import Counters, Window
 from sensorium.vision.encoder import PICTURE_SIDE, Eye, Sight
-from sensorium.vision.picture import decode
-from sensorium.wire.records import MAX_PICTURE_BYTES, Inspect, Look, Record, Seen, ToVision
+from sensorium.vision.gate import block_means, shows_news
+from sensorium.vision.picture import decode, thumbnail
+from sensorium.wire.records import MAX_PICTURE_BYTES, Inspect, Look, Record, Seen, ToVision, Unchanged
 from sensorium.workers import calls, shell
+
+# Looks that a frame may be compared with; 2.3 KB each.
+_REMEMBERED_LOOKS = 64
 
 
 class VisionWorker:
@@ -45,8 +50,8 @@ class VisionWorker:
         self._projection = projection
         self._counters = counters
         self._clock = clock
-        self._decode_ms = Window()
-        self._look_ms = Window()
+        self._greys: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
+        self._times = {name: Window() for name in ("gate_ms", "decode_ms", "model_ms")}
 
     def serve(self) -> None:
         for record, payload in self._front.messages():
@@ -58,35 +63,49 @@ class VisionWorker:
                 self._front.answer(record, self._values())
             case Look(look_id=look_id):
                 with self._front.failing(look_id):
-                    self._look(look_id, payload)
+                    self._look(record, payload)
 
-    def _look(self, look_id: int, file: bytes) -> None:
+    def _look(self, asked: Look, file: bytes) -> None:
         if len(file) > MAX_PICTURE_BYTES:
             raise BadInput(f"a picture's file has at most {MAX_PICTURE_BYTES:,} bytes, not {len(file):,}")
         start_s = self._clock.now_s()
+        grey = block_means(thumbnail(file))
+        before = self._greys.get(asked.since_look_id) if asked.since_look_id else None
+        unchanged = before is not None and not shows_news(grey, before)
+        gated_s = self._measured("gate_ms", start_s)
+        gate = ("vision.gate", start_s, gated_s)
+        if unchanged:
+            self._counters.add("unchanged_total")
+            self._front.send(Unchanged(asked.look_id, (gate,)))
+            return
         picture = decode(file)
-        decoded_s = self._clock.now_s()
+        decoded_s = self._measured("decode_ms", gated_s)
         sight = self._eye(picture)
         # Slots without a thing are left out: the mind reads no rows that say nothing.
         states = sight.embeddings[: 1 + len(sight.things)]
         rows = np.concatenate([self._projection.row(state) for state in states]).astype("<f4", copy=False)
-        end_s = self._clock.now_s()
-        self._decode_ms.add((decoded_s - start_s) * 1000.0)
-        self._look_ms.add((end_s - decoded_s) * 1000.0)
-        self._meter.add("vision.decode", (decoded_s - start_s) * 1000.0)
-        self._meter.add("vision.look", (end_s - decoded_s) * 1000.0)
+        end_s = self._measured("model_ms", decoded_s)
+        self._meter.add("vision.decode", (decoded_s - gated_s) * 1000.0)
+        self._meter.add("vision.model", (end_s - decoded_s) * 1000.0)
+        self._remember(asked.look_id, grey)
         self._counters.add("looks_total")
         things = tuple(thing.words for thing in sight.things)
-        stages = (("vision.decode", start_s, decoded_s), ("vision.look", decoded_s, end_s))
-        self._front.send(Seen(look_id, len(rows), things, stages), rows.tobytes())
+        stages = (gate, ("vision.decode", gated_s, decoded_s), ("vision.model", decoded_s, end_s))
+        self._front.send(Seen(asked.look_id, len(rows), things, stages), rows.tobytes())
+
+    def _remember(self, look_id: int, grey: NDArray[np.float32]) -> None:
+        self._greys[look_id] = grey
+        if len(self._greys) > _REMEMBERED_LOOKS:
+            self._greys.popitem(last=False)
+
+    def _measured(self, name: str, start_s: float) -> float:
+        now_s = self._clock.now_s()
+        self._times[name].add((now_s - start_s) * 1000.0)
+        return now_s
 
     def _values(self) -> dict[str, object]:
-        return {
-            "counters": self._counters.snapshot(),
-            "decode_ms": self._decode_ms.summary(),
-            "look_ms": self._look_ms.summary(),
-            "stages": self._meter.values(),
-        }
+        times = {name: window.summary() for name, window in self._times.items()}
+        return {"counters": self._counters.snapshot(), "stages": self._meter.values(), **times}
 
 
 def serve(front: shell.Shell, bundle_name: str, stress: calls.Stress) -> None:

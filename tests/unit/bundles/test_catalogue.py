@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sensorium.bundles import catalogue
@@ -110,6 +111,35 @@ def test_voices_that_come_with_a_bundle_are_checked_when_asked_for(tmp_path: Pat
     with pytest.raises(BundleError, match=r"warm\.gguf was altered") as altered:
         found.voice("warm")
     assert altered.value.remedy == "install the bundle again"
+
+
+@pytest.mark.parametrize(
+    ("toml", "says"),
+    [
+        (b"name = " + b"[" * 3_000 + b"]" * 3_000, "too deep"),
+        (b"name = " + b"9" * 5_000, "integer string conversion"),
+        (b"name = '\xff'", "utf-8"),
+        (b"#" * (1 << 21), "larger than 1 MiB"),
+    ],
+)
+def test_a_bundle_toml_that_is_hostile_is_refused_in_one_line(tmp_path: Path, toml: bytes, says: str) -> None:
+    (tmp_path / "bundle.toml").write_bytes(toml)
+    with pytest.raises(BundleError, match=says) as caught:
+        catalogue.find(str(tmp_path))
+    assert "\n" not in caught.value.one_line()
+
+
+def test_a_bundle_by_a_name_too_long_is_not_found() -> None:
+    with pytest.raises(NotFound, match="no bundle called"):
+        catalogue.find("x" * 5_000)
+
+
+@pytest.mark.parametrize("path", ["x" * 5_000, "a\0b", "../" * 2_000])
+def test_a_file_with_an_impossible_path_is_refused(tmp_path: Path, path: str) -> None:
+    entry = catalogue.BundleFile(path=path)
+    found = msgspec.structs.replace(catalogue.find("nano"), files={"mind": entry}, folder=str(tmp_path))
+    with pytest.raises(BundleError):
+        found.file("mind")
 
 
 def test_a_bundle_need_not_have_voices(tmp_path: Path) -> None:

@@ -78,6 +78,13 @@ def test_one_that_was_cut_short_is_refused(models: Models, tmp_path: Path, keep:
     assert "GGUF" in refusal(path, models)
 
 
+@pytest.mark.parametrize("path", ["a\0b", "x" * 5_000, "/dev/zero", "/"])
+def test_what_is_no_path_of_a_file_is_refused(models: Models, path: str) -> None:
+    with pytest.raises(AdapterError) as caught:
+        read_adapter(Path(path), gguf_file.read_model(models.dense))
+    assert "\n" not in caught.value.one_line() and caught.value.remedy
+
+
 def test_one_that_is_absent_or_far_too_large_is_refused_unread(models: Models, tmp_path: Path) -> None:
     assert "No such file" in refusal(tmp_path / "absent.gguf", models)
     os.mkfifo(tmp_path / "pipe.gguf")

@@ -89,7 +89,7 @@ class House:
         facts: dict[str, object] = {"row_width": ROW_WIDTH}
         self.eye_process = await stack.enter_async_context(connected(self.vision, self.fake_vision, facts))
         self.background = await stack.enter_async_context(Background())
-        self.room = await RoomState.open(self.store, room, self.clock, max_chars=3_000)
+        self.room = await RoomState.open(self.store, room, self.clock, max_chars=3_000, prose=False)
         self.format = prompt_formats.from_bundle(catalogue.find("nano").prompt)
         self.cache = CompositionCache(self.clock)
         self.adapters = AdapterTable(self.llm, self.counters, self.library)

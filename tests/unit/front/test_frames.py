@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from sensorium.clock import ManualClock
@@ -58,22 +56,6 @@ async def test_a_slow_one_sees_fewer_and_fewer_and_all_again_in_time(frames, cou
     before = counters.get("skipped_frames_total", why="quality")
     assert await eye.run(1.0, look_ms=20.0) == 10
     assert counters.get("skipped_frames_total", why="quality") == before
-
-
-async def test_a_frame_that_comes_while_another_is_looked_at_is_skipped_at_once(counters: Counters) -> None:
-    frames, seen = Frames(ManualClock(), counters), asyncio.Event()
-
-    async def look() -> str:
-        await seen.wait()
-        return "sight"
-
-    first = asyncio.create_task(frames.look(look))
-    await asyncio.sleep(0)
-    assert await frames.look(look) is None
-    seen.set()
-    assert await first == "sight"
-    assert await frames.look(look) == "sight"
-    assert counters.snapshot() == {"skipped_frames_total{why=busy}": 1}
 
 
 async def test_a_frame_that_is_none_does_not_stop_the_others(counters: Counters) -> None:

@@ -20,6 +20,7 @@ from sensorium.front.publisher import Recording
 from sensorium.front.vision_link import VisionLink
 from sensorium.metrics import Counters
 from sensorium.request import Part, Prompt, Tier
+from sensorium.store import turns
 from sensorium.wire.records import MAX_PICTURE_BYTES, Record, Seen
 
 pytestmark = pytest.mark.anyio
@@ -58,7 +59,7 @@ async def test_a_look_gives_rows_and_the_names_of_things(link: VisionLink) -> No
     assert sight.data == rows_of(100, 101, 102)
     assert (sight.rows.num, sight.rows.sha256) == (3, hashlib.sha256(sight.data).hexdigest())
     assert sight.picture_sha256 == hashlib.sha256(PICTURE).hexdigest()
-    assert [name for name, _, _ in sight.stages] == ["vision.decode", "vision.look"]
+    assert [name for name, _, _ in sight.stages] == ["vision.gate", "vision.decode", "vision.model"]
 
 
 async def test_the_same_picture_is_looked_at_once(link: VisionLink, fake: FakeVision) -> None:
@@ -146,6 +147,9 @@ async def test_a_picture_stands_in_the_volatile_tier_as_rows(house: House) -> No
     assert rows_in(prompt) == [("percepts", Part(hashlib.sha256(sight.data).hexdigest(), rows=3))]
     assert all(block.tier is Tier.VOLATILE for block in prompt.blocks for part in block.parts if part.rows)
     assert "circle" not in "".join(shown(prompt, tier) for tier in Tier)
+    # and `explain` can say what it was
+    (kept,) = house.store.read(turns.last, "maya", 1).result()
+    assert kept.in_view == ("red circle", "blue star")
     # and nothing of it is history, nor is it prefilled
     assert [text for _, _, text in stored(house)] == ["maya what do you see", "i like apples"]
     await house.settler.idle()
@@ -196,7 +200,7 @@ async def test_what_the_look_took_is_in_the_trace(house: House) -> None:
     await house.conversation.look(PICTURE)
     await house.conversation.look(PICTURE)
     stages = [(stage.process, stage.name) for stage in house.trace.stages(0)]
-    assert stages.count(("vision", "vision.decode")) == stages.count(("vision", "vision.look")) == 1
+    assert stages.count(("vision", "vision.decode")) == stages.count(("vision", "vision.model")) == 1
     assert stages.count(("front", "vision.frame")) == 2
 
 

@@ -212,3 +212,14 @@ def test_a_worker_that_computes_dies_with_its_front():
         front.kill()
         # The worker has the other end of this pipe too: it is closed when both are dead.
         assert front.stdout.read() == ""
+
+
+def test_a_flood_of_refusals_is_answered_in_full_and_one_line_in_the_log(capsys, pair):
+    """given a thousand pieces that are refused, when told to the front, then the log has one line of them"""
+    front, shell = pair
+    for turn_id in range(1, 1_001):
+        shell.fail(turn_id, BadInput("no whole\nsamples"))
+        assert front.receive()[0] == Failed(turn_id, "bad_input", "no whole\nsamples")
+    lines = capsys.readouterr().err.splitlines()
+    # More than one only where a thousand took more than a second.
+    assert lines[0] == "refused bad_input: no whole samples" and len(lines) < 20

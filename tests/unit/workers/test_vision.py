@@ -29,6 +29,7 @@ from sensorium.wire.records import (
     Stats,
     Stop,
     ToVision,
+    Unchanged,
 )
 from sensorium.workers.shell import Shell
 from sensorium.workers.vision import VisionWorker
@@ -69,9 +70,9 @@ def test_a_picture_gives_a_row_for_the_whole_and_one_for_each_thing(run_worker):
     assert (seen.look_id, seen.num_rows, seen.things) == (7, 3, ("blue number six", "red circle"))
     rows = np.frombuffer(payload, "<f4").reshape(3, 3)
     assert rows.tolist() == [[0.5] * 3, [4.5] * 3, [8.5] * 3]
-    decoded, looked = seen.stages
-    assert (decoded[0], looked[0]) == ("vision.decode", "vision.look")
-    assert decoded[1] <= decoded[2] == looked[1] <= looked[2]
+    gate, decoded, looked = seen.stages
+    assert (gate[0], decoded[0], looked[0]) == ("vision.gate", "vision.decode", "vision.model")
+    assert gate[1] <= gate[2] == decoded[1] <= decoded[2] == looked[1] <= looked[2]
 
 
 def test_a_picture_without_things_has_one_row(run_worker):
@@ -80,6 +81,31 @@ def test_a_picture_without_things_has_one_row(run_worker):
     seen, payload = front.receive()
     assert isinstance(seen, Seen) and (seen.num_rows, seen.things) == (1, ())
     assert len(payload) == 4 * 3
+
+
+def test_a_frame_like_an_earlier_look_is_passed_over(run_worker):
+    """given a look, when its like comes, another picture, and a look that is not remembered any more"""
+    other = simplejpeg.encode_jpeg(np.full((40, 60, 3), 20, np.uint8))
+    front = run_worker(FromVision, ToVision, worker_of(*THINGS))
+    front.send(Look(1), payload=PLAIN)
+    front.send(Look(2, since_look_id=1), payload=simplejpeg.encode_jpeg(np.full((40, 60, 3), 124, np.uint8)))
+    front.send(Look(3, since_look_id=1), payload=other)
+    front.send(Look(4, since_look_id=1), payload=PLAIN)
+    front.send(Look(5, since_look_id=2), payload=PLAIN)
+    first, like, new, back, unknown = (front.receive()[0] for _ in range(5))
+    assert isinstance(like, Unchanged) and [name for name, _, _ in like.stages] == ["vision.gate"]
+    assert isinstance(back, Unchanged)
+    assert all(isinstance(record, Seen) for record in (first, new, unknown))
+
+
+def test_what_is_remembered_of_looks_is_bounded(run_worker):
+    front = run_worker(FromVision, ToVision, worker_of())
+    for look_id in range(1, 70):
+        front.send(Look(look_id), payload=PLAIN)
+        assert isinstance(front.receive()[0], Seen)
+    front.send(Look(70, since_look_id=1), payload=PLAIN)
+    front.send(Look(71, since_look_id=69), payload=PLAIN)
+    assert isinstance(front.receive()[0], Seen) and isinstance(front.receive()[0], Unchanged)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +132,7 @@ def test_what_cannot_be_looked_at_fails_alone(run_worker, file, says):
     stats = front.receive()[0]
     assert isinstance(stats, Stats)
     assert stats.values["counters"] == {"looks_total": 2}
-    assert stats.values["look_ms"]["count"] == stats.values["decode_ms"]["count"] == 2
+    assert stats.values["model_ms"]["count"] == stats.values["decode_ms"]["count"] == 2
 
 
 def test_a_whole_process_sees_what_the_eye_sees(native_process, seeing_bundle):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sensorium.prompting.format import PromptFormat
 from sensorium.prompting.numerals import clock_words
@@ -13,6 +13,7 @@ from sensorium.prompting.tiers import Parts, Source
 from sensorium.prompting.view import Rows, View
 from sensorium.request import Part, Scope, Tier
 
+_LAST_S = 253_402_300_799.0  # the end of the year 9999
 # (first hour, how it is called); the last that fits counts.
 _DAY_PARTS = (
     (0, "at night"),
@@ -41,7 +42,7 @@ def percepts(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
 
 
 def time(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
-    moment = datetime.fromtimestamp(view.wall_s, UTC) + timedelta(seconds=view.utc_offset_s)
+    moment = _moment(view)
     if prompt_format.text_form == "spoken":
         yield prompt_format.framed(prompt_format.time, f" {time_words(moment.hour, moment.minute)}")
     else:
@@ -77,6 +78,12 @@ def _presence(view: View, prompt_format: PromptFormat) -> str:
     if prompt_format.text_form == "spoken":
         return f" here {verb} {_listed(names, ' ')}"
     return f"Here {verb} {_listed(names, ', ')}."
+
+
+def _moment(view: View) -> datetime:
+    """On the room's own clock. One that shows no year of four digits shows the nearest."""
+    shown_s = view.wall_s + view.utc_offset_s
+    return datetime.fromtimestamp(min(max(0.0, shown_s), _LAST_S), UTC)
 
 
 def _heard(piece: Rows | str, prompt_format: PromptFormat) -> Part:

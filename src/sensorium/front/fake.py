@@ -269,7 +269,7 @@ class FakeProcess:
     async def _serve(self) -> None:
         async for record, payload in self._theirs.messages():
             if isinstance(record, Ping):
-                self._theirs.send(Pong(record.nonce))
+                self._theirs.send(Pong(record.nonce, alive=True))
             elif isinstance(record, Inspect):
                 self._theirs.send(Stats(record.nonce, {"fake": True}))
             else:

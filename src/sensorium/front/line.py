@@ -14,7 +14,7 @@ from typing import Any
 from sensorium.errors import BadInput, SensoriumError, WorkerDied, from_wire
 from sensorium.metrics import Counters
 from sensorium.wire import framing
-from sensorium.wire.records import Failed, Inspect, Pong, Ready, Record, Stats
+from sensorium.wire.records import Failed, Inspect, Ready, Record, Stats
 
 _READ_BYTES = 256 * 1024
 
@@ -143,7 +143,7 @@ class Line:
 
     def deliver_common(self, record: Record) -> bool:
         """Handles what every worker may say. False when the record is one of its own."""
-        if isinstance(record, Stats | Pong):
+        if isinstance(record, Stats):
             self.deliver(("nonce", record.nonce), (record, b""))
         elif isinstance(record, Failed):
             self._counters.add("failed_total", worker=self.worker, code=record.code)

@@ -55,7 +55,10 @@ class Ready(Record):
 
 
 class Pong(Record):
+    """`alive`: the thread that computes waits for work, or has looked for some since the last `Ping`."""
+
     nonce: int
+    alive: bool
 
 
 class Stats(Record):

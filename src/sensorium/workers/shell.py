@@ -1,7 +1,7 @@
 """What every worker process shares: one socket to the front, a mailbox, readiness, and how it ends.
 
-Decides nothing about models or turns. One reader thread fills the mailbox and answers `Ping`; the worker's
-own threads take from the mailbox and send. The worker never outlives the front.
+Decides nothing about models or turns. One reader thread fills the mailbox and answers `Ping`, also for the
+thread that computes: whether it comes back to the mailbox. The worker never outlives the front.
 """
 
 from __future__ import annotations
@@ -49,6 +49,9 @@ class Shell:
         self._mailbox: queue.SimpleQueue[Message | BadInput | None] = queue.SimpleQueue()
         self._send_lock = threading.Lock()
         self._ended = False
+        # Of the thread that takes: is it waiting for work, has it looked for some since the last ping?
+        self._waits = False
+        self._looked = True
         threading.Thread(target=self._read, name="shell-reader", daemon=True).start()
 
     @property
@@ -58,6 +61,7 @@ class Shell:
 
     def ready(self, worker: str, warm_s: float, facts: Mapping[str, Any]) -> None:
         """Tells the front, after warm-up, what was found at start."""
+        self._looked = True
         self.send(Ready(worker, round(warm_s, 4), {"pid": os.getpid(), **facts}))
 
     def send(self, record: Record, payload: framing.Buffer = b"") -> None:
@@ -103,10 +107,14 @@ class Shell:
         """The next record; None when none came in `timeout_s` or there will be no more (see `ended`)."""
         if self._ended:
             return None
+        self._waits = True
         try:
             message = self._mailbox.get(timeout=timeout_s)
         except queue.Empty:
             return None
+        finally:
+            self._looked = True
+            self._waits = False
         if message is None:
             self._ended = True
         elif isinstance(message, BadInput):
@@ -140,7 +148,9 @@ class Shell:
 
     def _deliver(self, record: Record, payload: bytes) -> None:
         if isinstance(record, Ping):
-            self.send(Pong(record.nonce))
+            alive = self._looked or self._waits
+            self._looked = False
+            self.send(Pong(record.nonce, alive))
         elif isinstance(record, Stop):
             self._mailbox.put(None)
         else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 EVERY_S = 0.1
 # With the restart of the slowest worker below 3 s; more than any single computation takes.
-HUNG_AFTER_S = 1.1
+HUNG_AFTER_S = 1.0
 
 
 class Heartbeat:

@@ -29,7 +29,8 @@ TERMINATE_S = 1.0
 # Deaths within this time count together; after so many the worker is left alone.
 DEATHS_WINDOW_S = 60.0
 MAX_DEATHS = 6
-_BACKOFF_S = (0.0, 0.25, 1.0, 2.0, 5.0)
+# A worker may die twice before anybody waits: once for a reason of its own, once because of what it was asked.
+_BACKOFF_S = (0.0, 0.0, 0.25, 1.0, 2.0, 5.0)
 _MAX_LOG_BYTES = 2 << 20
 _TAIL_BYTES = 2_000
 

@@ -59,7 +59,7 @@ def test_one_whose_reader_answers_but_whose_computing_thread_does_not_hangs_as_w
 
 def test_a_computation_that_ends_in_time_is_forgotten(worker: Worker) -> None:
     for _ in range(50):
-        for _ in range(9):
+        for _ in range(8):
             worker.beat()
             worker.heart.answered(alive=False)
         worker.heart.answered(alive=True)

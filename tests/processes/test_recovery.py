@@ -1,5 +1,5 @@
-"""Workers of a real house that die or hang, idle or in the middle of a turn: the turn fails with a clear error,
-the room goes on."""
+"""Workers of a real house that die or hang, idle or in the middle of a turn: the turn fails with a clear
+error, the room goes on."""
 
 from __future__ import annotations
 

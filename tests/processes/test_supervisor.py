@@ -38,7 +38,7 @@ def serve(front):
         front.answer(record, {"alive": True})
 sys.exit(shell.run(fd, ToSpeech, serve))
 """
-# Words that make the thread that computes hang, each in its own way; the reader thread answers in two of them.
+# Words that make the thread that computes hang, each in its own way; mostly the reader still answers.
 HANGS = """
 import ctypes, threading
 def serve(front):

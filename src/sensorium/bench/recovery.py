@@ -62,7 +62,7 @@ async def recovery(house: House, worker: str, why: str, use: Use) -> tuple[float
     os.kill(house.pids()[worker], SIGNALS[why])
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            while line.ready is before:
+            while line.ready is before:  # noqa: ASYNC110 (nothing tells a bench)
                 await asyncio.sleep(0.002)
             replaced_s = house.clock.now_s() - started_s
             await use(house)
@@ -102,9 +102,7 @@ def _check(error: str) -> None:
 USES: dict[str, Use] = {"llm": _ask, "hearing": _talk, "speech": _talk, "vision": _show}
 
 
-def report(
-    values: dict[tuple[str, str, str], list[float]], bundle: str, rounds: int
-) -> dict[str, Any]:
+def report(values: dict[tuple[str, str, str], list[float]], bundle: str, rounds: int) -> dict[str, Any]:
     """The object of `--json`; `met`: no replacement took longer than the bar."""
     workers: dict[str, dict[str, Any]] = {}
     for (worker, why, what), seconds in values.items():

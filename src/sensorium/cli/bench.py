@@ -168,7 +168,14 @@ def _show_recovery(output: Output, found: dict[str, Any]) -> None:
     from sensorium.bench.recovery import table
 
     shown = Table(title=f"{found['settings']['bundle']}, seconds from the signal")
-    for column in ("worker", "it", "replaced", "longest", "next turn answered", f"at most {found['bar_s']:g}"):
+    for column in (
+        "worker",
+        "it",
+        "replaced",
+        "longest",
+        "next turn answered",
+        f"at most {found['bar_s']:g}",
+    ):
         shown.add_column(column, justify="left" if column in ("worker", "it") else "right")
     for row in table(found):
         shown.add_row(*row)

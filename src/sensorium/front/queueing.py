@@ -13,8 +13,8 @@ class QueuedTime:
         self._queued_ns: dict[str, int] = {}
 
     def since_last_s(self) -> float:
-        """Of the thread that had to wait most since the last call; 0.0 at first, when the process is gone, and
-        where the system does not count."""
+        """Of the thread that had to wait most since the last call; 0.0 at first, when the process is gone,
+        and where the system does not count."""
         before, self._queued_ns = self._queued_ns, self._read()
         waits_ns = [now - before[task] for task, now in self._queued_ns.items() if task in before]
         return max(waits_ns, default=0) / 1e9

@@ -22,14 +22,14 @@ from sensorium.front.heartbeat import EVERY_S, Heartbeat
 from sensorium.front.line import Channel, Line, Message
 from sensorium.front.queueing import QueuedTime
 from sensorium.metrics import Counters
-from sensorium.wire.records import Failed, Ping, Pong, Ready, Record, Stop
+from sensorium.wire.records import Computing, Failed, Ping, Pong, Ready, Record, Stop
 
 STOP_S = 2.0
 TERMINATE_S = 1.0
 # Deaths within this time count together; after so many the worker is left alone.
 DEATHS_WINDOW_S = 60.0
 MAX_DEATHS = 6
-# A worker may die twice before anybody waits: once for a reason of its own, once because of what it was asked.
+# A worker may die twice before anybody waits: by itself, and of what it was asked.
 _BACKOFF_S = (0.0, 0.0, 0.25, 1.0, 2.0, 5.0)
 _MAX_LOG_BYTES = 2 << 20
 _TAIL_BYTES = 2_000
@@ -186,6 +186,8 @@ class Worker:
             async for record, payload in life.messages:
                 if isinstance(record, Pong):
                     heart.answered(alive=record.alive)
+                elif isinstance(record, Computing):
+                    heart.computing(self._clock.now_s(), record.seconds)
                 else:
                     self._link.receive(record, payload)
         except BadInput as e:

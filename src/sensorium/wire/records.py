@@ -236,6 +236,12 @@ class EarClosed(Record):
     stream_id: int
 
 
+class Computing(Record):
+    """What is computed now may take so long, and no `Pong` may come meanwhile; 0: it is done."""
+
+    seconds: float
+
+
 # -- front -> speech -------------------------------------------------------------------------------------
 
 
@@ -326,7 +332,17 @@ ToLlm = Ping | Inspect | Stop | Generate | Settle | LoadAdapter | Cancel
 FromLlm = Ready | Pong | Stats | Failed | Began | Said | Codes | Finished | Settled | AdapterLoaded
 ToHearing = Ping | Inspect | Stop | OpenEar | Hear | CloseEar
 FromHearing = (
-    Ready | Pong | Stats | Failed | SpeechStarted | Words | Heard | SpeechPaused | SpeechResumed | EarClosed
+    Ready
+    | Pong
+    | Stats
+    | Failed
+    | SpeechStarted
+    | Words
+    | Heard
+    | SpeechPaused
+    | SpeechResumed
+    | EarClosed
+    | Computing
 )
 ToSpeech = Ping | Inspect | Stop | Speak | Say | SayCodes | SayEnd | Cancel
 FromSpeech = Ready | Pong | Stats | Failed | Sound | PhraseSpoken | WordSpoken | Spoken

@@ -116,6 +116,7 @@ class HearingWorker:
         pcm = ear.resampler.feed(from_int16(np.frombuffer(payload, "<i2")))
         for at in range(0, len(pcm), CHUNK_SAMPLES):
             self._listen(stream_id, ear, pcm[at : at + CHUNK_SAMPLES])
+            self._front.working()
 
     def _listen(self, stream_id: int, ear: _Ear, pcm: NDArray[np.float32]) -> None:
         start_s = self._clock.now_s()
@@ -154,8 +155,11 @@ class HearingWorker:
         }
 
 
-def opener(engine: str, bundle_name: str) -> tuple[Callable[[], Engine], dict[str, object]]:
-    """Makes an engine for a new stream, and what the front should know: `row_width` where it gives rows.
+def opener(
+    engine: str, bundle_name: str, front: shell.Shell
+) -> tuple[Callable[[], Engine], dict[str, object]]:
+    """Makes an engine for a new stream, and what the front should know: `row_width` where it gives rows. Slow
+    engines tell `front` how long they will compute.
 
     What the other engines need is not imported: a native turn knows no bridge. Raises NotFound, BundleError
     or MissingExtra when the engine's files or libraries are not there.
@@ -166,7 +170,7 @@ def opener(engine: str, bundle_name: str) -> tuple[Callable[[], Engine], dict[st
         return FakeSpeechToText, {"engine": engine, "model": "fake"}
     bundle = find(bundle_name)
     if engine == "auto":
-        return _automatic(bundle, bundle_name)
+        return _automatic(bundle, bundle_name, front)
     if engine == "pocketsphinx":
         from sensorium.hearing.bridge import Pocketsphinx
 
@@ -188,26 +192,28 @@ def opener(engine: str, bundle_name: str) -> tuple[Callable[[], Engine], dict[st
     return lambda: NativeEar(model, projection), {**facts, "row_width": projection.width}
 
 
-def _automatic(bundle: Bundle, bundle_name: str) -> tuple[Callable[[], Engine], dict[str, object]]:
+def _automatic(
+    bundle: Bundle, bundle_name: str, front: shell.Shell
+) -> tuple[Callable[[], Engine], dict[str, object]]:
     """The mind's own ear where it has one, with pocketsphinx at its side where that is installed."""
     if not bundle.capabilities.audio_in:
-        return opener("ear", bundle_name)
-    open_own, facts = opener("native", bundle_name)
+        return opener("ear", bundle_name, front)
+    open_own, facts = opener("native", bundle_name, front)
     if find_spec("pocketsphinx") is None or "grammar" not in bundle.files:
         return open_own, facts
 
     def open_bridge() -> Engine:
-        return opener("pocketsphinx", bundle_name)[0]()
+        return opener("pocketsphinx", bundle_name, front)[0]()
 
     facts = {**facts, "second_opinion": "pocketsphinx"}
-    return lambda: SecondOpinion(open_own(), open_bridge, UNCLEAR_BELOW), facts
+    return lambda: SecondOpinion(open_own(), open_bridge, UNCLEAR_BELOW, front.computing), facts
 
 
 def serve(front: shell.Shell, engine_name: str, bundle_name: str) -> None:
     """Loads the engine, warms it and the VAD up, reports `Ready` and serves."""
     clock, counters = SystemClock(), Counters()
     start_s = clock.now_s()
-    open_engine, facts = opener(engine_name, bundle_name)
+    open_engine, facts = opener(engine_name, bundle_name, front)
     engine = open_engine()
     engine.feed(np.zeros(SAMPLE_RATE_HZ, np.float32))
     engine.reset()  # not `finish`: silence is unclear, and would load the second opinion

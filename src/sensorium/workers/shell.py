@@ -23,7 +23,7 @@ import psutil
 
 from sensorium.errors import BadInput, SensoriumError
 from sensorium.wire import framing
-from sensorium.wire.records import Failed, Inspect, Ping, Pong, Ready, Record, Stats, Stop
+from sensorium.wire.records import Computing, Failed, Inspect, Ping, Pong, Ready, Record, Stats, Stop
 
 Message = tuple[Record, bytes]
 
@@ -72,6 +72,19 @@ class Shell:
                 self._socket.sendall(frame)
             except (BrokenPipeError, ConnectionResetError):
                 self._mailbox.put(None)
+
+    def working(self) -> None:
+        """A sign of life between two bounded steps of one long computation."""
+        self._looked = True
+
+    @contextmanager
+    def computing(self, seconds: float) -> Iterator[None]:
+        """Inside, a library may hold the interpreter for up to so long: nobody takes the worker for hung."""
+        self.send(Computing(seconds))
+        try:
+            yield
+        finally:
+            self.send(Computing(0.0))
 
     def answer(self, inspect: Inspect, values: Mapping[str, Any]) -> None:
         """Answers with `values` and what every worker knows of itself."""

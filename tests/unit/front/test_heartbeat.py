@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import count
-
 import pytest
 
 from sensorium.clock import ManualClock
-from sensorium.front.heartbeat import EVERY_S, HUNG_AFTER_S, Heartbeat
+from sensorium.front.heartbeat import EVERY_S, HUNG_AFTER_S, MAX_ANNOUNCED_S, Heartbeat
 
 
 class Worker:
@@ -49,11 +47,11 @@ def test_one_that_does_not_answer_hangs_within_one_second_and_a_half(worker: Wor
 
 
 def test_one_whose_reader_answers_but_whose_computing_thread_does_not_hangs_as_well(worker: Worker) -> None:
-    for beats in count(1):
+    beats = 0
+    while not worker.heart.hung:
         worker.beat()
-        if worker.heart.hung:
-            break
         worker.heart.answered(alive=False)
+        beats += 1
     assert beats * EVERY_S <= HUNG_AFTER_S + 3 * EVERY_S
 
 
@@ -97,3 +95,21 @@ def test_more_queueing_than_time_gives_no_credit(worker: Worker) -> None:
 def test_a_front_that_is_always_late_notices_later_but_does(worker: Worker) -> None:
     beats = worker.seconds_until_hung(after_s=3 * EVERY_S) / (3 * EVERY_S)
     assert beats <= HUNG_AFTER_S / EVERY_S + 2
+
+
+def test_a_computation_that_was_announced_may_take_its_time_but_no_more(worker: Worker) -> None:
+    worker.heart.computing(worker.clock.now_s(), 20.0)
+    assert 20.0 + HUNG_AFTER_S <= worker.seconds_until_hung() + EVERY_S <= 22.0
+
+
+def test_when_it_is_over_the_worker_is_watched_as_ever(worker: Worker) -> None:
+    worker.heart.computing(worker.clock.now_s(), 20.0)
+    for _ in range(50):
+        worker.beat()
+    worker.heart.computing(worker.clock.now_s(), 0.0)
+    assert worker.seconds_until_hung() < 1.5
+
+
+def test_no_worker_can_ask_for_ever(worker: Worker) -> None:
+    worker.heart.computing(worker.clock.now_s(), float("inf"))
+    assert worker.seconds_until_hung() < MAX_ANNOUNCED_S + 1.5

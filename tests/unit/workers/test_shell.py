@@ -10,7 +10,9 @@ import pytest
 
 from sensorium.errors import BadInput
 from sensorium.wire.records import (
+    Computing,
     Failed,
+    FromHearing,
     FromSpeech,
     Inspect,
     PhraseSpoken,
@@ -20,6 +22,7 @@ from sensorium.wire.records import (
     Say,
     Stats,
     Stop,
+    ToHearing,
     ToSpeech,
 )
 from sensorium.workers.shell import EXIT_BUG, Shell
@@ -81,6 +84,21 @@ def test_a_thread_that_waits_for_work_is_alive_for_as_long_as_it_waits(pair):
     assert not waiting.is_alive()
     front.send(Ping(2), Ping(3))
     assert [front.receive()[0].alive, front.receive()[0].alive] == [True, False]
+
+
+def test_a_long_computation_is_announced_and_its_steps_are_signs_of_life(connect):
+    front, theirs = connect(FromHearing)
+    shell = Shell(theirs.detach(), ToHearing)
+    with shell.computing(4.5):
+        assert front.receive()[0] == Computing(4.5)
+        front.send(Ping(1))
+        front.receive()
+        shell.working()
+        front.send(Ping(2))
+        assert front.receive()[0] == Pong(2, alive=True)
+    assert front.receive()[0] == Computing(0.0)
+    front.socket.close()
+    shell.close()
 
 
 def test_messages_come_in_order_with_payloads_until_stop(pair):

@@ -246,10 +246,18 @@ class Computing(Record):
 
 
 class Speak(Record):
-    """Opens a turn's mouth."""
+    """Opens a turn's mouth. Its sound may be sent up to `until_ms` of the turn, or a chunk more."""
 
     turn_id: int
     voice: Voice
+    until_ms: int
+
+
+class Grant(Record):
+    """The listener took more of the turn: now its sound may be sent up to `until_ms`."""
+
+    turn_id: int
+    until_ms: int
 
 
 class Say(Record):
@@ -344,7 +352,7 @@ FromHearing = (
     | EarClosed
     | Computing
 )
-ToSpeech = Ping | Inspect | Stop | Speak | Say | SayCodes | SayEnd | Cancel
+ToSpeech = Ping | Inspect | Stop | Speak | Grant | Say | SayCodes | SayEnd | Cancel
 FromSpeech = Ready | Pong | Stats | Failed | Sound | PhraseSpoken | WordSpoken | Spoken
 ToVision = Ping | Inspect | Stop | Look
 FromVision = Ready | Pong | Stats | Failed | Seen

@@ -21,6 +21,7 @@ PACKAGE = ROOT / "src" / "sensorium"
 
 BASE = {
     "config", "errors", "clock", "audio", "metrics", "trace", "persona", "request", "recipe", "history",
+    "garbage",
 }  # fmt: skip
 OUTERMOST = {"cli", "bench", "__main__"}
 SENSES = {"inference", "hearing", "speech", "vision"}

@@ -82,7 +82,7 @@ def tables(values: dict[str, Any]) -> list[tuple[str, list[Row]]]:
 
 def _times(values: dict[str, Any]) -> list[tuple[str, dict[str, float]]]:
     """Distributions that have something in them, by worker."""
-    found = [("front.loop_lag", values["loop_lag_ms"])]
+    found = [(f"front.{n.removesuffix('_ms')}", v) for n, v in values.items() if n.endswith("_ms")]
     for worker, facts in values["workers"].items():
         found += [(f"{worker}.{n.removesuffix('_ms')}", v) for n, v in facts.items() if n.endswith("_ms")]
     return [

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sensorium import garbage
 from sensorium.clock import Clock, SystemClock
 from sensorium.config import Config
 from sensorium.dialogue.endpointing import Endpointing
@@ -30,6 +31,7 @@ from sensorium.front.report import TurnReport
 from sensorium.front.room import RoomState
 from sensorium.front.settling import Settler
 from sensorium.front.supervisor import Link, Worker, WorkerSpec
+from sensorium.front.tidying import tidy
 from sensorium.front.vision_link import Sight, VisionLink
 from sensorium.metrics import Counters
 from sensorium.prompting import format as prompt_formats
@@ -76,6 +78,7 @@ class House:
         self.vision = VisionLink(self.counters) if sees else None
         self.adapters = AdapterTable(self.llm, self.counters, Library(Path(config.home), config.bundle))
         self.lag = LoopLag(self.clock, self.counters)
+        self.pauses = garbage.Pauses()
         self.compositions = CompositionCache(self.clock)
         self._room_id = room or config.room
         self._stack = AsyncExitStack()
@@ -90,6 +93,9 @@ class House:
             self._background.start(self.lag.run())
             await self._start_workers()
             await self._open_room()
+            stack.enter_context(self.pauses.measuring())
+            stack.enter_context(garbage.put_off())
+            self._background.start(tidy(self._turns))
             self._stack = stack.pop_all()
         return self
 
@@ -172,6 +178,7 @@ class House:
             "memory": await asyncio.to_thread(memory.by_process, self.pids()),
             "composition_cache": self.compositions.stats(),
             "loop_lag_ms": self.lag.summary(),
+            **self.pauses.summary(),
             "counters": self.counters.snapshot(),
             "personas": [p.id for p in self.room.personas],
             "workers": values,

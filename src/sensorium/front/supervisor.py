@@ -7,6 +7,7 @@ that Ctrl-C reaches only the front, which then decides.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 from collections import deque
@@ -31,6 +32,8 @@ DEATHS_WINDOW_S = 60.0
 MAX_DEATHS = 6
 # A worker may die twice before anybody waits: by itself, and of what it was asked.
 _BACKOFF_S = (0.0, 0.0, 0.25, 1.0, 2.0, 5.0)
+# Of numpy's libraries: workers share few cores, and what they multiply is small.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _MAX_LOG_BYTES = 2 << 20
 _TAIL_BYTES = 2_000
 
@@ -262,6 +265,7 @@ async def _started(command: Sequence[str], fd: int, log: IO[Any]) -> asyncio.sub
             stderr=log,
             pass_fds=(fd,),
             start_new_session=True,
+            env={**os.environ, **_ONE_THREAD},
         )
     )
     try:

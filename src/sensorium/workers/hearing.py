@@ -44,7 +44,7 @@ from sensorium.wire.records import (
     ToHearing,
     Words,
 )
-from sensorium.workers import shell
+from sensorium.workers import priority, shell
 
 ENGINES = ("auto", "native", "ear", "pocketsphinx", "fake")
 MAX_STREAMS = 64
@@ -218,8 +218,10 @@ def serve(front: shell.Shell, engine_name: str, bundle_name: str) -> None:
     engine.feed(np.zeros(SAMPLE_RATE_HZ, np.float32))
     engine.reset()  # not `finish`: silence is unclear, and would load the second opinion
     Vad().feed(np.zeros(512, np.float32))
-    front.ready("hearing", clock.now_s() - start_s, {**facts, "sample_rate_hz": SAMPLE_RATE_HZ})
-    HearingWorker(front, open_engine, counters, clock).serve()
+    facts = {**facts, "sample_rate_hz": SAMPLE_RATE_HZ, "priority": priority.raise_own()}
+    with front.at_work():
+        front.ready("hearing", clock.now_s() - start_s, facts)
+        HearingWorker(front, open_engine, counters, clock).serve()
 
 
 def main() -> int:

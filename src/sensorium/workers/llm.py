@@ -206,8 +206,9 @@ def serve(
         speech = find_tokens(bundle.speech, backend, pronunciations.of(bundle)) if bundle.speech else None
         scheduler = Scheduler(backend, Adapters(backend, adapter_bytes), clock, limits, speech)
         warm_up(backend, scheduler.pace, clock, reads_rows=reads_rows)
-        front.ready("llm", clock.now_s() - started_s, facts(bundle, backend))
-        LlmWorker(front, backend, tokenizer, scheduler).serve()
+        with front.at_work():
+            front.ready("llm", clock.now_s() - started_s, facts(bundle, backend))
+            LlmWorker(front, backend, tokenizer, scheduler).serve()
 
 
 def main() -> int:

@@ -21,12 +21,16 @@ from typing import Any
 
 import psutil
 
+from sensorium import garbage
 from sensorium.errors import BadInput, SensoriumError
 from sensorium.wire import framing
 from sensorium.wire.records import Computing, Failed, Inspect, Ping, Pong, Ready, Record, Stats, Stop
+from sensorium.workers import priority
 
 Message = tuple[Record, bytes]
 
+# A worker that got nothing to do for so long is idle: time to tidy up.
+IDLE_S = 1.0
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 _READ_BYTES = 256 * 1024
 _PR_SET_PDEATHSIG = 1
@@ -49,6 +53,7 @@ class Shell:
         self._mailbox: queue.SimpleQueue[Message | BadInput | None] = queue.SimpleQueue()
         self._send_lock = threading.Lock()
         self._ended = False
+        self._pauses = garbage.Pauses()
         # Of the thread that takes: is it waiting for work, has it looked for some since the last ping?
         self._waits = False
         self._looked = True
@@ -78,11 +83,19 @@ class Shell:
         self._looked = True
 
     @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Around a worker's loop: what was loaded stays, garbage is collected while the worker is idle."""
+        with self._pauses.measuring(), garbage.put_off():
+            yield
+
+    @contextmanager
     def computing(self, seconds: float) -> Iterator[None]:
-        """Inside, a library may hold the interpreter for up to so long: nobody takes the worker for hung."""
+        """Inside, a library may hold the interpreter for up to so long: nobody takes the worker for hung, and
+        it is before nobody else in the queue for a core."""
         self.send(Computing(seconds))
         try:
-            yield
+            with priority.stepping_back():
+                yield
         finally:
             self.send(Computing(0.0))
 
@@ -94,7 +107,7 @@ class Shell:
             "rss_bytes": process.memory_info().rss,
             "children_rss_bytes": sum(map(_rss_bytes, process.children(recursive=True))),
         }
-        self.send(Stats(inspect.nonce, {**shared, **values}))
+        self.send(Stats(inspect.nonce, {**shared, **self._pauses.summary(), **values}))
 
     @contextmanager
     def failing(self, turn_id: int) -> Iterator[None]:
@@ -122,7 +135,7 @@ class Shell:
             return None
         self._waits = True
         try:
-            message = self._mailbox.get(timeout=timeout_s)
+            message = self._next(timeout_s)
         except queue.Empty:
             return None
         finally:
@@ -134,6 +147,13 @@ class Shell:
             self._ended = True
             raise message
         return message
+
+    def _next(self, timeout_s: float | None) -> Message | BadInput | None:
+        if timeout_s is None:
+            with suppress(queue.Empty):
+                return self._mailbox.get(timeout=IDLE_S)
+            garbage.collect_if_due()
+        return self._mailbox.get(timeout=timeout_s)
 
     def take_waiting(self) -> list[Message]:
         """What lies in the mailbox now; never waits. For loops that compute between looks."""

@@ -35,7 +35,7 @@ from sensorium.wire.records import (
     ToSpeech,
     WordSpoken,
 )
-from sensorium.workers import shell
+from sensorium.workers import priority, shell
 
 ENGINES = ("auto", "codec", "espeak", "fake")
 _BYTES_PER_FRAME = 4
@@ -232,8 +232,8 @@ def serve(front: shell.Shell, engine_name: str, bundle_name: str) -> None:
     """Opens the engine, warms it up, reports `Ready` and serves."""
     clock, counters = SystemClock(), Counters()
     start_s = clock.now_s()
-    with closing(open_engine(engine_name, bundle_name, counters)) as engine:
-        facts = engine.warm_up()
+    with closing(open_engine(engine_name, bundle_name, counters)) as engine, front.at_work():
+        facts = {**engine.warm_up(), "priority": priority.raise_own()}
         front.ready("speech", clock.now_s() - start_s, facts)
         SpeechWorker(front, engine, counters, clock).serve()
 

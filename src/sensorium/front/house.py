@@ -178,6 +178,7 @@ class House:
             "memory": await asyncio.to_thread(memory.by_process, self.pids()),
             "composition_cache": self.compositions.stats(),
             "loop_lag_ms": self.lag.summary(),
+            "loop_late_in_ms": self.lag.late_in(),
             **self.pauses.summary(),
             "counters": self.counters.snapshot(),
             "personas": [p.id for p in self.room.personas],

@@ -19,8 +19,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import psutil
-
 from sensorium import garbage
 from sensorium.errors import BadInput, SensoriumError
 from sensorium.wire import framing
@@ -101,11 +99,13 @@ class Shell:
 
     def answer(self, inspect: Inspect, values: Mapping[str, Any]) -> None:
         """Answers with `values` and what every worker knows of itself."""
+        import psutil  # late: a worker that is waited for needs no figures yet
+
         process = psutil.Process()
         shared = {
             "pid": process.pid,
             "rss_bytes": process.memory_info().rss,
-            "children_rss_bytes": sum(map(_rss_bytes, process.children(recursive=True))),
+            "children_rss_bytes": sum(_rss_bytes(child) for child in process.children(recursive=True)),
         }
         self.send(Stats(inspect.nonce, {**shared, **self._pauses.summary(), **values}))
 
@@ -232,7 +232,10 @@ def _follow_the_front() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _rss_bytes(process: psutil.Process) -> int:
+def _rss_bytes(process: Any) -> int:
+    """Of a psutil.Process; 0 when it is gone."""
+    import psutil
+
     try:
         return int(process.memory_info().rss)
     except psutil.NoSuchProcess:

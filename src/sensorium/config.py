@@ -54,9 +54,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "of its own (extra `espeak`); auto: codec where the bundle can"
         ),
     ] = "auto"
-    endpoint_silence_ms: Annotated[int, _range(480, 5_000, "a silence this long ends what a person says")] = (
-        500
+    endpoint_silence_ms: Annotated[int, _range(200, 5_000, "a silence this long ends what a person says")] = (
+        200
     )
+    read_along: Annotated[
+        bool,
+        msgspec.Meta(
+            description="prefill what a person says while they still speak, and ask whether it is over"
+        ),
+    ] = True
     room: Annotated[str, _text("the room that commands use when none is named")] = "living-room"
     person: Annotated[str, _text("the person who speaks when none is named")] = "sam"
     store: Annotated[str, _text("the SQLite file, relative to the home folder")] = "sensorium.db"

@@ -1,4 +1,4 @@
-"""Reply, wait or interrupt: a state machine over what the ear reports and what the mouth is doing.
+"""Reply, wait, hold, resume or interrupt: a state machine over what the ear hears and what the mouth does.
 
 Pure: time is an argument, so a recorded log replays to the same decisions. Knows nothing of personas; who
 replies is the floor's business.
@@ -10,19 +10,34 @@ from typing import NamedTuple
 
 from sensorium.dialogue.endpointing import Endpointing
 from sensorium.dialogue.names import words_of
-from sensorium.wire.records import EarClosed, SpeechPaused, SpeechResumed, SpeechStarted, Words
+from sensorium.wire.records import (
+    UNCLEAR_BELOW,
+    EarClosed,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    SpeechSuspected,
+    Words,
+)
 
 # Said while somebody else speaks, these mean "go on", not "stop".
 BACKCHANNEL = frozenset(
     words_of("""
-    ah aha hm hmm mhm mm mmhm oh ok okay right sure uh uhhuh um wow yeah yep yes huh i see good nice
+    ah aha hm hmm mhm mm mmhm oh ok okay right sure uh uhhuh um wow yeah yep yes huh i see good nice great
+    really very well how so it is that true
     """)
 )
 _MAX_BACKCHANNEL_WORDS = 3
+# What was taken for speech is none when nothing followed for so long.
+SUSPICION_S = 0.15
+# A held reply goes on after this silence when nothing was said that interrupts; words take 180 ms to come.
+RESUME_MS = 200
+# Who speaks on for so long without an understandable word wants to be heard all the same.
+INSISTING_S = 1.2
 
 
 class ReplyStarted(NamedTuple):
-    """The first sound of a reply goes out."""
+    """A reply is on its way; from now on it can be interrupted."""
 
     turn_id: int
 
@@ -31,11 +46,21 @@ class ReplyEnded(NamedTuple):
     turn_id: int
 
 
+class Opinion(NamedTuple):
+    """How likely the model thinks that the sentence is over after `text`, which is all that was said."""
+
+    text: str
+    p_end: float
+
+
 class Tick(NamedTuple):
     """Time has passed; nothing else happened."""
 
 
-Event = SpeechStarted | Words | SpeechPaused | SpeechResumed | EarClosed | ReplyStarted | ReplyEnded | Tick
+Event = (
+    SpeechSuspected | SpeechStarted | Words | SpeechPaused | SpeechResumed | EarClosed
+    | ReplyStarted | ReplyEnded | Opinion | Tick
+)  # fmt: skip
 
 
 class Reply(NamedTuple):
@@ -54,13 +79,26 @@ class Wait(NamedTuple):
     until_s: float | None = None
 
 
+class Hold(NamedTuple):
+    """Somebody may be interrupting this turn: be quiet at once, but be ready to go on."""
+
+    turn_id: int
+    until_s: float | None = None
+
+
+class Resume(NamedTuple):
+    """It was a cough, a door or a listener's "mm hm": the reply goes on where it stopped."""
+
+    turn_id: int
+
+
 class Interrupt(NamedTuple):
     """A person speaks over this turn and means it: stop the reply, keep listening."""
 
     turn_id: int
 
 
-Decision = Reply | Wait | Interrupt
+Decision = Reply | Wait | Hold | Resume | Interrupt
 
 
 class TurnTaker:
@@ -69,63 +107,107 @@ class TurnTaker:
     def __init__(self, endpointing: Endpointing | None = None) -> None:
         self._endpointing = endpointing
         self._replying_id = 0
+        self._held_since_s: float | None = None
+        self._speaks = False  # somebody does, surely
         self._done: list[str] = []
         self._text = ""
         self._until_sample = 0
         self._paused_at_s: float | None = None
         self._p_end = 0.0
+        self._opinion = Opinion("", 0.0)
+
+    @property
+    def text(self) -> str:
+        """All that was said since the last reply."""
+        return " ".join([*self._done, self._text] if self._text else self._done)
+
+    @property
+    def replying(self) -> bool:
+        return bool(self._replying_id)
 
     def handle(self, event: Event, now_s: float) -> Decision:
         match event:
+            case SpeechSuspected():
+                return self._hold(now_s)
             case SpeechStarted():
                 self._keep_utterance()
-                self._paused_at_s = None
+                self._paused_at_s, self._speaks = None, True
+                return self._hold(now_s)
             case SpeechResumed():
-                self._paused_at_s = None
-            case Words(text=text, until_sample=until):
+                self._paused_at_s, self._speaks = None, True
+                return self._hold(now_s)
+            case Words(text=text, until_sample=until, confidence=confidence):
                 self._text = text.strip()
                 self._until_sample = max(self._until_sample, until)
-                return self._interrupt_or_wait()
+                if self._replying_id and confidence >= UNCLEAR_BELOW:
+                    return self._interrupt_or_wait(now_s)
             case SpeechPaused(silence_ms=silence, p_end=p_end):
-                self._paused_at_s = now_s - silence / 1000.0
+                self._paused_at_s, self._speaks = now_s - silence / 1000.0, False
                 self._p_end = p_end
-                return self._end_or_wait(now_s)
             case EarClosed():
                 return self._reply()
             case ReplyStarted(turn_id=turn_id):
-                self._replying_id = turn_id
+                self._replying_id, self._held_since_s = turn_id, None
+                return self._hold(now_s) if self._speaks else Wait(self._due_s())
             case ReplyEnded(turn_id=turn_id):
                 if turn_id == self._replying_id:
-                    self._replying_id = 0
-            case Tick():
-                return self._end_or_wait(now_s)
-        return Wait(self._due_s())
+                    self._replying_id, self._held_since_s = 0, None
+                    if not self._speaks and is_backchannel(self.text):
+                        self._forget()
+            case Opinion():
+                self._opinion = event
+        return self._decide(now_s)
 
-    def _interrupt_or_wait(self) -> Decision:
-        if self._replying_id and self._text and not is_backchannel(self._text):
-            turn_id, self._replying_id = self._replying_id, 0
-            return Interrupt(turn_id)
-        return Wait(self._due_s())
-
-    def _end_or_wait(self, now_s: float) -> Decision:
+    def _decide(self, now_s: float) -> Decision:
+        """What time alone may bring about."""
         due_s = self._due_s()
-        if due_s is None or not (self._done or self._text):
-            return Wait()
-        if now_s + 1e-6 < due_s:
+        if due_s is None or now_s + 1e-6 < due_s:
             return Wait(due_s)
+        if self._held_since_s is not None:
+            return self._interrupt() if self._speaks else self._resume()
         if self._replying_id:
             self._forget()
             return Wait()
         return self._reply()
 
     def _due_s(self) -> float | None:
-        if self._endpointing is None or self._paused_at_s is None:
+        if self._held_since_s is not None:
+            if self._speaks:
+                return self._held_since_s + INSISTING_S
+            quiet_s = None if self._paused_at_s is None else self._paused_at_s + RESUME_MS / 1000.0
+            return max(quiet_s or 0.0, self._held_since_s + SUSPICION_S)
+        if self._endpointing is None or self._paused_at_s is None or not self.text:
             return None
-        return self._paused_at_s + self._endpointing.wait_ms(self._p_end) / 1000.0
+        return self._paused_at_s + self._endpointing.wait_ms(self._p_over()) / 1000.0
+
+    def _p_over(self) -> float:
+        """The model's opinion of these very words, else what the silence says."""
+        return self._opinion.p_end if self._opinion.text == self.text else self._p_end
+
+    def _hold(self, now_s: float) -> Decision:
+        if self._replying_id and self._held_since_s is None:
+            self._held_since_s = now_s
+            return Hold(self._replying_id, self._due_s())
+        if self._held_since_s is not None and self._speaks and self._paused_at_s is None:
+            return Wait(self._due_s())
+        return self._decide(now_s)
+
+    def _resume(self) -> Resume:
+        turn_id, self._held_since_s = self._replying_id, None
+        self._forget()
+        return Resume(turn_id)
+
+    def _interrupt_or_wait(self, now_s: float) -> Decision:
+        if self.text and not is_backchannel(self.text):
+            return self._interrupt()
+        return self._decide(now_s)
+
+    def _interrupt(self) -> Interrupt:
+        turn_id, self._replying_id, self._held_since_s = self._replying_id, 0, None
+        return Interrupt(turn_id)
 
     def _reply(self) -> Reply:
-        self._keep_utterance()
-        reply = Reply(" ".join(self._done), self._until_sample)
+        reply = Reply(self.text, self._until_sample)
         self._forget()
         return reply
 

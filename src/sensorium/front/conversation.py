@@ -16,12 +16,13 @@ from sensorium.dialogue.floor import Choice, Floor
 from sensorium.dialogue.names import with_names
 from sensorium.dialogue.turn import Turns, TurnState
 from sensorium.errors import BadInput, ContextFull, SensoriumError
-from sensorium.front.links import HearingLink
-from sensorium.front.listening import Utterance, as_heard, listen
+from sensorium.front.ears import Ears
+from sensorium.front.listening import Utterance, as_heard
 from sensorium.front.publisher import Publisher
 from sensorium.front.reply import Speaker
 from sensorium.front.report import Draft, TurnReport
 from sensorium.front.room import RoomState
+from sensorium.front.running import Running
 from sensorium.front.settling import Settler
 from sensorium.front.vision_link import Sight, VisionLink
 from sensorium.history import MAX_ENTRY_CHARS, Entry
@@ -36,11 +37,11 @@ from sensorium.trace import Stage, Trace
 
 
 class Parts(NamedTuple):
-    """What a conversation is made of. Nobody is heard without `hearing`, nothing seen without `vision`."""
+    """What a conversation is made of. Nobody is heard without `ears`, nothing seen without `vision`."""
 
     store: Store
     room: RoomState
-    hearing: HearingLink | None
+    ears: Ears | None
     vision: VisionLink | None
     speaker: Speaker
     compose: Callable[[View], Prompt]
@@ -61,11 +62,17 @@ class _Source(NamedTuple):
 
 
 class Conversation:
-    """The turns of one room, one after the other."""
+    """The turns of one room, one after the other. `last_report` is of the last turn, interrupted or not."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._one_at_a_time = asyncio.Lock()
+        self.running = Running()
+        self.last_report: TurnReport | None = None
+
+    @property
+    def ears(self) -> Ears | None:
+        return self._parts.ears
 
     async def text_turn(
         self, text: str, person: Person, *, to: str = "", publisher: Publisher | None = None
@@ -96,14 +103,22 @@ class Conversation:
         Raises BadInput also when no words were understood.
         """
         parts = self._parts
-        if parts.hearing is None:
+        if parts.ears is None:
             raise BadInput("this house was opened without ears")
         if to:
             parts.room.persona(to)
-        utterance = await listen(parts.hearing, sound, sample_rate_hz, parts.clock, endpointing)
+        opened = parts.ears.open(sound, sample_rate_hz, person, to=to, endpointing=endpointing)
+        async with opened as microphone:
+            utterance = await microphone.utterance()
+        return await self.heard_turn(utterance, person, publisher, to=to)
+
+    async def heard_turn(
+        self, utterance: Utterance, person: Person, publisher: Publisher, *, to: str = ""
+    ) -> TurnReport:
+        """What a microphone heard, and its reply. Raises BadInput when no words were understood."""
         _check_text(utterance.text)
         # The mind knows its name; the ear may have spelt it otherwise.
-        text = with_names(utterance.text, [p.name for p in parts.room.personas])
+        text = with_names(utterance.text, [p.name for p in self._parts.room.personas])
         async with self._one_at_a_time:
             source = _Source(person, by_ear=utterance)
             choice = self._choose(text, to)
@@ -147,12 +162,13 @@ class Conversation:
         if source.by_ear:
             self._note_hearing(draft, utterance)
         try:
-            with parts.trace.stage("store", turn.turn_id):
-                newest = await self._newest(source, utterance.text, turn.turn_id)
-            if choice.persona_id is not None:
-                persona = parts.room.persona(choice.persona_id)
-                await self._reply(draft, persona, newest, source.by_ear, publisher)
-                await self._keep(draft, persona, newest)
+            with self.running.turn(turn.turn_id, publisher):
+                with parts.trace.stage("store", turn.turn_id):
+                    newest = await self._newest(source, utterance.text, turn.turn_id)
+                if choice.persona_id is not None:
+                    persona = parts.room.persona(choice.persona_id)
+                    await self._reply(draft, persona, newest, source.by_ear, publisher)
+                    await self._keep(draft, persona, newest)
             draft.silent = not turn.said.strip()
         except SensoriumError as e:
             draft.error = e
@@ -163,7 +179,8 @@ class Conversation:
         finally:
             parts.turns.move(turn, _end_state(draft))
             self._settle_all(first=choice.persona_id)
-        return draft.finish(parts.trace.stages(turn.turn_id))
+            self.last_report = draft.finish(parts.trace.stages(turn.turn_id))
+        return self.last_report
 
     async def _reply(
         self,

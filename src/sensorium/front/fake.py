@@ -25,6 +25,8 @@ from sensorium.wire.records import (
     Cancel,
     CloseEar,
     Codes,
+    Draft,
+    Drafted,
     EarClosed,
     Failed,
     Finished,
@@ -63,6 +65,7 @@ from sensorium.wire.records import (
 SAMPLES_PER_WORD = 1_600
 SAMPLES_PER_FRAME, BYTES_PER_FRAME = 640, 4
 EAR_RATE_HZ = 16_000
+UTTERANCE_END_MS = 192
 
 
 class FakeLlm:
@@ -81,6 +84,8 @@ class FakeLlm:
         self.prompts: list[Prompt] = []
         self.rows: list[bytes] = []
         self.settled: list[Prompt] = []
+        self.drafts: list[Prompt] = []
+        self.p_close = 0.0
         self.cancelled: list[int] = []
         self.hold = False
         self.go = asyncio.Event()
@@ -101,6 +106,9 @@ class FakeLlm:
                 new = len(prompt.blocks) - self._known.get(prompt.persona_id, 0)
                 self._known[prompt.persona_id] = len(prompt.blocks)
                 channel.send(Settled(prompt.persona_id, max(0, new)))
+            case Draft(prompt=prompt):
+                self.drafts.append(prompt)
+                channel.send(Drafted(prompt.persona_id, 1, self.p_close))
             case LoadAdapter(adapter_id=adapter_id):
                 channel.send(AdapterLoaded(adapter_id, 1))
 
@@ -128,7 +136,7 @@ class FakeLlm:
 
 class FakeEar:
     """Hears `words`, with so much `confidence`, in whatever comes, up to the last sample that is not zero;
-    silence after it counts.
+    silence after it counts, and after a fifth of a second of it comes another utterance.
 
     With `row_width` it is a native ear, which gives a row for each word: its number, as often.
     """
@@ -151,7 +159,7 @@ class FakeEar:
                 self._hear(stream_id, self._streams[stream_id], payload, channel)
             case CloseEar(stream_id=stream_id):
                 stream = self._streams.pop(stream_id)
-                if stream.last_speech:
+                if stream.is_open:
                     channel.send(self._words(stream_id, stream))
                 channel.send(EarClosed(stream_id))
 
@@ -159,7 +167,8 @@ class FakeEar:
         samples = np.frombuffer(payload, dtype="<i2")
         loud = np.flatnonzero(samples)
         if loud.size:
-            if not stream.last_speech:
+            if not stream.is_open:
+                stream.is_open = True
                 channel.send(SpeechStarted(stream_id, stream.at(0)))
                 if self._row_width:
                     rows = np.repeat(np.arange(len(self.words.split()), dtype="<f4"), self._row_width)
@@ -170,6 +179,7 @@ class FakeEar:
         silence_ms = (stream.at(0) - stream.last_speech) * 1000 // EAR_RATE_HZ
         if stream.last_speech and silence_ms > 0:
             channel.send(SpeechPaused(stream_id, stream.at(0), silence_ms, 1.0))
+            stream.is_open = stream.is_open and silence_ms < UTTERANCE_END_MS
 
     def _words(self, stream_id: int, stream: _FakeStream, *stages: StageTuple) -> Words:
         by_bridge = not self._row_width
@@ -181,6 +191,7 @@ class _FakeStream:
         self._sample_rate_hz = sample_rate_hz
         self.num_samples = 0
         self.last_speech = 0
+        self.is_open = False
 
     def at(self, offset: int) -> int:
         return (self.num_samples + offset) * EAR_RATE_HZ // self._sample_rate_hz

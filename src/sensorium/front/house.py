@@ -6,7 +6,7 @@ Puts the parts together and asks them how they are. Decides nothing about turns.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -18,12 +18,15 @@ from sensorium.config import Config
 from sensorium.dialogue.endpointing import Endpointing
 from sensorium.dialogue.floor import Floor
 from sensorium.dialogue.turn import Turns
-from sensorium.errors import WorkerFailed
+from sensorium.errors import BadInput, WorkerFailed
 from sensorium.front import memory
 from sensorium.front.adapters import AdapterTable
 from sensorium.front.background import Background, all_of
 from sensorium.front.conversation import Conversation, Parts
+from sensorium.front.drafter import DraftParts
+from sensorium.front.ears import Ears
 from sensorium.front.links import HearingLink, LlmLink, SpeechLink
+from sensorium.front.live import Live
 from sensorium.front.loop_lag import LoopLag
 from sensorium.front.publisher import Publisher
 from sensorium.front.reply import Speaker
@@ -36,6 +39,7 @@ from sensorium.front.vision_link import Sight, VisionLink
 from sensorium.metrics import Counters
 from sensorium.prompting import format as prompt_formats
 from sensorium.prompting.cache import CompositionCache
+from sensorium.prompting.compose import before_close
 from sensorium.prompting.view import View
 from sensorium.prompting.words import written
 from sensorium.request import Prompt
@@ -44,8 +48,8 @@ from sensorium.store.store import Store
 from sensorium.trace import Trace
 from sensorium.voices.library import Library
 
-# The longest silence inside a sentence, as a multiple of the one that ends it.
-_UNSURE_FACTOR = 2.4
+# The longest silence inside a sentence is so much longer than the one that ends it.
+_UNSURE_MORE_MS = 600
 # How much of the conversation a prompt shows, per token of context. A spoken word is a token and about five
 # characters; the rest is for identity, reply, and words that the model must spell.
 _CHARS_PER_TOKEN = 1.0
@@ -129,6 +133,23 @@ class House:
         return await self.conversation.voice_turn(
             sound, sample_rate_hz, someone, publisher, to=to, endpointing=endpointing
         )
+
+    async def converse(
+        self,
+        sound: AsyncIterator[bytes],
+        sample_rate_hz: int,
+        publisher: Publisher,
+        *,
+        person: str = "",
+        told: Callable[[TurnReport], None] = lambda report: None,
+    ) -> None:
+        """An open microphone until `sound` ends; see `Live`. Raises NotFound, BadInput, WorkerDied."""
+        someone = self.room.person(person or self.config.person)
+        if (ears := self.conversation.ears) is None:
+            raise BadInput("this house was opened without ears")
+        live = Live(self.conversation, someone, publisher, self.counters, told)
+        async with ears.open(sound, sample_rate_hz, someone, endpointing=self._endpointing()) as microphone:
+            await live.run(microphone)
 
     async def look(self, picture: bytes) -> Sight:
         """See `Conversation.look`."""
@@ -229,24 +250,42 @@ class House:
         await self.adapters.ensure_all(self.room.personas)
         last_turn_id = await asyncio.wrap_future(self.store.read(messages.last_turn_id))
         self._turns = Turns(last_turn_id + 1)
+        self._floor = Floor(self.room.room.recipe.floor)
         self._settler = Settler(self.llm, self._compose_stable, self.adapters, self.counters)
         self._background.start(self._settler.run())
         self.conversation = Conversation(
             Parts(
                 store=self.store,
                 room=self.room,
-                hearing=self.hearing,
+                ears=self._ears(),
                 vision=self.vision,
                 speaker=self._speaker(),
                 compose=self._compose,
                 settler=self._settler if self.config.settle else None,
                 turns=self._turns,
-                floor=Floor(self.room.room.recipe.floor),
+                floor=self._floor,
                 clock=self.clock,
                 trace=self.trace,
                 counters=self.counters,
             )
         )
+
+    def _ears(self) -> Ears | None:
+        if self.hearing is None:
+            return None
+        drafts = DraftParts(
+            room=self.room,
+            llm=self.llm,
+            compose=lambda view: before_close(self._compose(view), self.prompt_format),
+            close=self.prompt_format.message_close,
+            floor=self._floor,
+            adapters=self.adapters,
+            clock=self.clock,
+            trace=self.trace,
+            counters=self.counters,
+            one_at_a_time=asyncio.Lock(),
+        )
+        return Ears(self.hearing, self.clock, drafts if drafts.close and self.config.read_along else None)
 
     def _speaker(self) -> Speaker:
         mouth = self.speech.line.ready if self.speech is not None else None
@@ -293,5 +332,8 @@ class House:
         return written(said, names)
 
     def _endpointing(self) -> Endpointing:
-        sure_ms = self.config.endpoint_silence_ms
-        return Endpointing(sure_ms=sure_ms, unsure_ms=round(sure_ms * _UNSURE_FACTOR))
+        """The silence that ends a turn; a bridge must have heard all of the sentence by then."""
+        ready = self.hearing.line.ready if self.hearing is not None else None
+        least_ms = int(ready.facts.get("utterance_end_ms", 0)) if ready is not None else 0
+        sure_ms = max(self.config.endpoint_silence_ms, least_ms)
+        return Endpointing(sure_ms=sure_ms, unsure_ms=sure_ms + _UNSURE_MORE_MS)

@@ -22,6 +22,8 @@ from sensorium.wire.records import (
     Cancel,
     CloseEar,
     Codes,
+    Draft,
+    Drafted,
     EarClosed,
     Finished,
     FromHearing,
@@ -46,6 +48,7 @@ from sensorium.wire.records import (
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
+    SpeechSuspected,
     Spoken,
     Words,
     WordSpoken,
@@ -54,7 +57,7 @@ from sensorium.wire.records import (
 # How far a turn's sound may be ahead of whoever listens. What is not granted is not computed.
 AHEAD_MS = 2_000
 
-EarEvent = SpeechStarted | Words | SpeechPaused | SpeechResumed | EarClosed
+EarEvent = SpeechSuspected | SpeechStarted | Words | SpeechPaused | SpeechResumed | EarClosed
 
 
 class Pcm(NamedTuple):
@@ -107,6 +110,18 @@ class LlmLink:
         assert isinstance(record, Settled)
         return record.processed_tokens
 
+    async def draft(
+        self, prompt: Prompt, rows: bytes, close: str, adapters: tuple[AdapterUse, ...] = ()
+    ) -> Drafted:
+        """Prefills what somebody is saying; see `Draft`. Raises WorkerDied, BadInput for a second one of the
+        same persona."""
+        channel = await self.line.channel()
+        with self.line.waiting(("draft", prompt.persona_id)) as answers:
+            channel.send(Draft(prompt, close, adapters), rows)
+            record, _ = await answers.get()
+        assert isinstance(record, Drafted)
+        return record
+
     async def load_adapter(self, adapter_id: str, path: str) -> int:
         """Bytes of memory it took. Raises AdapterError."""
         channel = await self.line.channel()
@@ -124,6 +139,8 @@ class LlmLink:
                 self.line.deliver(record.turn_id, (record, payload))
             case Settled(persona_id=persona_id):
                 self.line.deliver(("settle", persona_id), (record, payload))
+            case Drafted(persona_id=persona_id):
+                self.line.deliver(("draft", persona_id), (record, payload))
             case AdapterLoaded(adapter_id=adapter_id):
                 self.line.deliver(("adapter", adapter_id), (record, payload))
             case _:

@@ -1,8 +1,4 @@
-"""From a stream of sound to what was said and when it ended. Knows nothing of who will answer.
-
-Sound comes as an async iterator of mono s16le pieces: a file at once, a file at the speed of speech, or later
-a microphone.
-"""
+"""What was said and when it ended, and recordings as streams of sound. Knows nothing of who will answer."""
 
 from __future__ import annotations
 
@@ -10,14 +6,12 @@ import asyncio
 import hashlib
 from bisect import bisect_left
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from itertools import groupby
 from typing import NamedTuple
 
 from sensorium.clock import Clock
-from sensorium.dialogue.endpointing import Endpointing
-from sensorium.dialogue.turn_taking import Reply, Tick, TurnTaker, Wait
-from sensorium.front.links import EarEvent, EarStream, HearingLink
+from sensorium.dialogue.turn_taking import Event
+from sensorium.front.links import EarEvent
 from sensorium.prompting.view import Rows
 from sensorium.trace import Stage
 from sensorium.wire.records import UNCLEAR_BELOW, SpeechStarted, Words
@@ -64,43 +58,7 @@ class SentLog:
         return self._times_s[min(bisect_left(self._ends, wanted), len(self._ends) - 1)]
 
 
-async def listen(
-    hearing: HearingLink,
-    sound: AsyncIterator[bytes],
-    sample_rate_hz: int,
-    clock: Clock,
-    endpointing: Endpointing | None = None,
-) -> Utterance:
-    """Listens until the person has finished: a silence by `endpointing`, or the end of `sound`.
-
-    Raises WorkerDied, and what `sound` raises.
-    """
-    started_s = clock.now_s()
-    sent = SentLog(sample_rate_hz)
-    stages: list[Stage] = []
-    async with hearing.open(sample_rate_hz) as ear:
-        feeding = asyncio.create_task(_feed(ear, sound, sent, clock))
-        try:
-            heard = _Heard()
-            reply = await _until_reply(ear, TurnTaker(endpointing), clock, stages, heard)
-        finally:
-            feeding.cancel()
-            with suppress(asyncio.CancelledError):
-                await feeding
-    last_speech_s = sent.sent_s(reply.until_sample, started_s)
-    return Utterance(
-        text=reply.text,
-        last_speech_s=last_speech_s,
-        decided_s=clock.now_s(),
-        stages=tuple(stages),
-        rows=heard.rows,
-        row_width=ear.row_width,
-        confidence=heard.confidence,
-        by_bridge=heard.by_bridge,
-    )
-
-
-class _Heard:
+class HeardSoFar:
     """The rows of all utterances of a turn, the least that any of them could be trusted, and whether a bridge
     was asked."""
 
@@ -118,18 +76,20 @@ class _Heard:
     def confidence(self) -> float:
         return min(self._least, self._trusted)
 
-    def take(self, event: EarEvent, ear: EarStream) -> None:
+    def take(self, event: EarEvent | Event, rows: bytes) -> None:
+        """`rows` are those of the utterance that the event is part of, so far."""
         if isinstance(event, SpeechStarted):
             self._done, self._rows = self.rows, b""
             self._least, self._trusted = self.confidence, 1.0
         elif isinstance(event, Words):
-            self._rows, self._trusted = ear.rows, event.confidence
+            self._rows, self._trusted = rows, event.confidence
             self.by_bridge = self.by_bridge or event.by_bridge
 
 
 def as_heard(utterance: Utterance, text: str) -> tuple[tuple[Rows | str, ...], bytes]:
-    """How a mind reads the utterance, and its rows: words that `text` spells otherwise than the ear did are
-    read as words. What the ear could not make out has none; a bridge's words give ((), b"")."""
+    """How a mind reads the utterance, and its rows, a part for each: words that `text` spells otherwise than
+    the ear did are read as words. What the ear could not make out has none; a bridge's words give ((), b"").
+    """
     if utterance.by_bridge:
         return (), b""
     if utterance.confidence < UNCLEAR_BELOW:
@@ -142,48 +102,14 @@ def as_heard(utterance: Utterance, text: str) -> tuple[tuple[Rows | str, ...], b
     kept = b""
     for by_ear, run in groupby(range(len(words)), lambda i: words[i] == spelt[i]):
         places = list(run)
-        if by_ear:
-            rows = utterance.rows[size * places[0] : size * (places[-1] + 1)]
-            pieces.append(Rows(hashlib.sha256(rows).hexdigest(), len(places)))
-            kept += rows
-        else:
+        if not by_ear:
             pieces.append(" ".join(words[i] for i in places))
+            continue
+        for i in places:
+            row = utterance.rows[size * i : size * (i + 1)]
+            pieces.append(Rows(hashlib.sha256(row).hexdigest(), 1))
+            kept += row
     return tuple(pieces), kept
-
-
-async def _until_reply(
-    ear: EarStream, taker: TurnTaker, clock: Clock, stages: list[Stage], heard: _Heard
-) -> Reply:
-    due_s: float | None = None
-    while True:
-        event = await _next_event(ear, None if due_s is None else max(0.0, due_s - clock.now_s()))
-        if isinstance(event, Words):
-            stages += [Stage("hearing", name, 0, start_s, end_s) for name, start_s, end_s in event.stages]
-        if not isinstance(event, Tick):
-            heard.take(event, ear)
-        decision = taker.handle(event, clock.now_s())
-        if isinstance(decision, Reply):
-            return decision
-        due_s = decision.until_s if isinstance(decision, Wait) else None
-
-
-async def _next_event(ear: EarStream, timeout_s: float | None) -> EarEvent | Tick:
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await ear.next_event()
-    except TimeoutError:
-        return Tick()
-
-
-async def _feed(ear: EarStream, sound: AsyncIterator[bytes], sent: SentLog, clock: Clock) -> None:
-    try:
-        async for pcm in sound:
-            await ear.send_audio(pcm)
-            sent.add(len(pcm) // 2, clock.now_s())
-    except Exception as e:
-        ear.fail(e)
-    else:
-        ear.close()
 
 
 async def at_once(pcm: bytes, sample_rate_hz: int) -> AsyncIterator[bytes]:

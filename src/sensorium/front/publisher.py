@@ -18,6 +18,18 @@ class Publisher(Protocol):
         """How many samples of the turn were really played: what an interrupted reply is cut to."""
         ...
 
+    async def hold(self, turn_id: int) -> None:
+        """Silence at once; what was not played yet is kept."""
+        ...
+
+    async def resume(self, turn_id: int) -> None:
+        """Goes on where `hold` stopped it."""
+        ...
+
+    async def clear(self, turn_id: int) -> None:
+        """Silence at once; what was not played yet is forgotten, what still comes of the turn is dropped."""
+        ...
+
 
 class Recording:
     """Keeps everything, and counts all of it as heard."""
@@ -35,3 +47,12 @@ class Recording:
 
     def heard_samples(self, turn_id: int) -> int:
         return len(self.pcm) // 2
+
+    async def hold(self, turn_id: int) -> None:
+        pass
+
+    async def resume(self, turn_id: int) -> None:
+        pass
+
+    async def clear(self, turn_id: int) -> None:
+        pass

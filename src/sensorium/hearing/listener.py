@@ -26,6 +26,12 @@ class VoiceActivity(Protocol):
     def reset(self) -> None: ...
 
 
+class SpeechSuspected(NamedTuple):
+    """The first window that sounds like speech; `SpeechStarted` follows if the next ones do, too."""
+
+    at_sample: int
+
+
 class SpeechStarted(NamedTuple):
     at_sample: int
 
@@ -59,14 +65,15 @@ class SpeechResumed(NamedTuple):
     at_sample: int
 
 
-Event = SpeechStarted | Rows | Words | SpeechPaused | SpeechResumed
+Event = SpeechSuspected | SpeechStarted | Rows | Words | SpeechPaused | SpeechResumed
 
 
 class Limits(NamedTuple):
     """When something counts as speech or as silence, in windows of 32 ms.
 
     `utterance_end` must not be longer than the shortest silence that ends a turn: what comes after a turn was
-    answered is then always a new utterance, and nobody hears the old words twice.
+    answered is then always a new utterance, and nobody hears the old words twice. A bridge hears whole
+    sentences only, so it is given those with their pauses.
     """
 
     p_speech: float = 0.5
@@ -74,9 +81,16 @@ class Limits(NamedTuple):
     onset: int = 2
     pre_roll: int = 10
     pause: int = 3
-    utterance_end: int = 15
+    utterance_end: int = 6
     last_pause: int = 75
     longest_utterance: int = 940
+
+    @property
+    def utterance_end_ms(self) -> int:
+        return self.utterance_end * WINDOW_MS
+
+
+FOR_BRIDGES = Limits(utterance_end=15)
 
 
 class Listener:
@@ -88,7 +102,7 @@ class Listener:
         self._engine = engine
         self._vad = vad
         self._counters = counters
-        self._limits = limits or Limits()
+        self._limits = limits or (FOR_BRIDGES if engine.is_bridge else Limits())
         self._pending = np.zeros(0, np.float32)
         self._position = 0  # of the next window's first sample
         self._before: deque[NDArray[np.float32]] = deque(maxlen=self._limits.pre_roll + self._limits.onset)
@@ -147,7 +161,8 @@ class Listener:
         self._silent = min(self._silent + 1, self._limits.last_pause)
         self._rising = self._rising + 1 if p_speech >= self._limits.p_speech else 0
         if self._rising < self._limits.onset:
-            return self._paused()
+            suspected = [SpeechSuspected(self._position - WINDOW_SAMPLES)] if self._rising == 1 else []
+            return [*suspected, *self._paused()]
         events = self._begin(self._position - self._rising * WINDOW_SAMPLES)
         sound = np.concatenate(self._before)
         self._before.clear()
@@ -194,6 +209,6 @@ class Listener:
 
 
 def p_end(silence_ms: float) -> float:
-    """How likely it is that the sentence is finished, from the silence alone. With the standard endpointing
-    (240 to 1,200 ms) a turn ends after about 530 ms."""
+    """How likely it is that the sentence is finished, from the silence alone, for want of another opinion.
+    With the standard endpointing a turn ends after about 390 ms."""
     return 1.0 / (1.0 + math.exp(-(silence_ms - 480.0) / 60.0))

@@ -73,8 +73,8 @@ class Admission:
 
 
 def _below(job: Job) -> int:
-    # The last token of a turn's prompt is always decoded: its logits begin the reply.
-    return job.num_prompt + 1 if job.settles else job.num_prompt
+    # The last token of a turn's prompt is always decoded: its logits begin the reply, or say that it may.
+    return job.num_prompt + 1 if job.settles and not job.is_draft else job.num_prompt
 
 
 def _later(active: Sequence[Job], reason: str) -> bool:

@@ -20,10 +20,10 @@ def decode_slice(job: Job) -> Slice:
 
 
 def prefill_slice(job: Job, num_tokens: int) -> Slice:
-    """The next `num_tokens` of the prompt, all tokens or all rows; logits only where a reply begins."""
+    """The next `num_tokens` of the prompt, all tokens or all rows; logits only where a reply could begin."""
     assert job.sequence is not None
     begin, end = job.num_computed, job.num_computed + num_tokens
-    wants_logits = not job.settles and end == job.num_prompt
+    wants_logits = end == job.num_prompt and (job.is_draft or not job.settles)
     row = job.prompt.row_at(begin)
     if row is None:
         span = Span(job.sequence, begin, job.prompt.ids[begin:end], wants_logits)

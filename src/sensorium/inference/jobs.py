@@ -31,8 +31,10 @@ class Urgency(IntEnum):
 class Request(NamedTuple):
     """`max_tokens` 0 only puts the prompt in place (settling); such a request answers with `Settled`.
 
-    `turn_id` is unique among the requests under way; of settling ones the sign is negative. `rows` are the
-    embedding rows of the prompt, float32 (prompt.num_rows, embedding_width), None without any.
+    `turn_id` is unique among the requests under way; of settling ones the sign is negative. `close` above -1
+    makes of such a request the draft of a turn: it is kept to its very end, and `Settled` tells how likely
+    the model thinks that token next. `rows` are the embedding rows of
+    the prompt, float32 (prompt.num_rows, embedding_width), None without any.
     `speech_tokens` above 0 asks for speech behind the text, of at most so many tokens.
     """
 
@@ -45,6 +47,7 @@ class Request(NamedTuple):
     urgency: Urgency = Urgency.SPEAKING
     rows: NDArray[np.float32] | None = None
     speech_tokens: int = 0
+    close: int = -1
 
     @property
     def max_reply(self) -> int:
@@ -99,11 +102,13 @@ class Finished(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """The prompt of a settling request is in memory (or was cancelled, or found no room)."""
+    """The prompt of a settling request is in memory (or was cancelled, or found no room: then `p_close` of a
+    draft is 0)."""
 
     turn_id: int
     persona_id: str
     processed_tokens: int
+    p_close: float = 0.0
 
 
 class Failed(NamedTuple):
@@ -135,6 +140,7 @@ class Job:
     num_settled: int = 0
     num_adapted: int = 0
     num_drawn: int = 0
+    p_close: float = 0.0
     pending: int | None = None
     text: list[tuple[int, bytes]] = field(default_factory=list)
     speaking: Speaking | None = None
@@ -155,6 +161,10 @@ class Job:
     @property
     def settles(self) -> bool:
         return self.request.max_tokens == 0
+
+    @property
+    def is_draft(self) -> bool:
+        return self.request.close >= 0
 
     @property
     def prefix_key(self) -> AdapterKey:

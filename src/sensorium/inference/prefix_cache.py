@@ -1,6 +1,7 @@
 """The tree of parked sequences: what has been computed once and is worth keeping.
 
-A parked prefix is a whole sequence that ends exactly at a tier end. It is forked or dropped, never trimmed,
+A parked prefix is a whole sequence that ends exactly at a tier end, or where a draft of a turn's prompt ended
+while somebody still spoke. It is forked or dropped, never trimmed,
 so a model whose state cannot be cut at a position (hybrid, recurrent) needs no second path. Its key is the
 model, the adapter set, and the digest of every token: KV memory computed under one adapter is never found
 under another. Knows nothing of turns and of time.
@@ -24,6 +25,7 @@ class Kind(IntEnum):
     SHARED = 0
     PERSONA = 1
     HISTORY = 2
+    DRAFT = 3
 
 
 class Key(NamedTuple):
@@ -63,7 +65,7 @@ class PrefixCache:
 
     def match(self, prompt: TokenizedPrompt, adapters: AdapterKey, below: int) -> Parked | None:
         """The longest parked prefix of `prompt` with fewer than `below` tokens. Using it keeps it young."""
-        for mark in reversed(prompt.marks):
+        for mark in reversed((*prompt.marks, *prompt.drafts)):
             if mark.num_tokens < below:
                 parked = self._parked.get(self.key(adapters, mark))
                 if parked is not None:
@@ -76,10 +78,11 @@ class PrefixCache:
     ) -> Parked | None:
         """Keeps what `source` holds, which is exactly the first `num_tokens` of `prompt`.
 
-        History that this one continues is dropped: nobody needs the shorter one. Returns None when there
-        is no sequence id to be had; the turn then goes on without keeping anything.
+        History that this one continues is dropped, and so is a draft: nobody needs the shorter one. Returns
+        None when there is no sequence id to be had; the turn then goes on without keeping anything.
         """
-        key = self.key(adapters, next(m for m in prompt.marks if m.num_tokens == num_tokens))
+        marks = (*prompt.marks, *prompt.drafts)
+        key = self.key(adapters, next(m for m in marks if m.num_tokens == num_tokens))
         if key in self._parked:
             self._touch(self._parked[key])
             return self._parked[key]
@@ -95,6 +98,12 @@ class PrefixCache:
         self._touch(parked)
         self._drop_if_superseded(parked.parent)
         return parked
+
+    def drop_draft(self, parked: Parked | None) -> None:
+        """The turn it was made for is over. What is no draft, is in use or is continued stays."""
+        known = parked is not None and self._parked.get(parked.key) is parked
+        if parked and known and parked.kind is Kind.DRAFT and not parked.num_forks and not parked.children:
+            self._remove(parked)
 
     def hold(self, parked: Parked) -> None:
         """A running turn was forked from it; it stays."""
@@ -130,7 +139,8 @@ class PrefixCache:
             pass
 
     def _parent(self, prompt: TokenizedPrompt, key: Key) -> Parked | None:
-        marks = (m for m in reversed(prompt.marks) if m.num_tokens < key.mark.num_tokens)
+        both = reversed((*prompt.marks, *prompt.drafts))
+        marks = (m for m in both if m.num_tokens < key.mark.num_tokens)
         return next((p for m in marks if (p := self._parked.get(self.key(key.adapters, m)))), None)
 
     def _touch(self, parked: Parked) -> None:
@@ -141,9 +151,12 @@ class PrefixCache:
             node = node.parent
 
     def _drop_if_superseded(self, old: Parked | None) -> None:
-        """A history that was continued: what continues it holds all its cells."""
-        if old and old.kind is Kind.HISTORY and old.children == 1 and old.num_forks == 0:
-            self._remove(old)
+        """A history or a draft that was continued: what continues it holds all its cells. A draft does not
+        outlive its turn, so the history that it continues stays."""
+        if old and old.children == 1 and old.num_forks == 0:
+            child = next(p for p in self._parked.values() if p.parent is old)
+            if old.kind is Kind.DRAFT or (old.kind is Kind.HISTORY and child.kind is not Kind.DRAFT):
+                self._remove(old)
 
     def _remove(self, parked: Parked) -> None:
         del self._parked[parked.key]
@@ -160,4 +173,6 @@ class PrefixCache:
 def _kind(prompt: TokenizedPrompt, num_tokens: int) -> Kind:
     if num_tokens <= prompt.shared:
         return Kind.SHARED
+    if num_tokens > prompt.history:
+        return Kind.DRAFT
     return Kind.PERSONA if num_tokens <= prompt.persona else Kind.HISTORY

@@ -17,6 +17,7 @@ from sensorium.inference.adapters import Adapters
 from sensorium.inference.admission import Admission
 from sensorium.inference.backend import Backend
 from sensorium.inference.batch import Slice, decode_slice, prefill_slice
+from sensorium.inference.drafts import Drafts
 from sensorium.inference.drawing import Drawing
 from sensorium.inference.jobs import Event, Failed, Finished, Job, Request, Settled, Urgency
 from sensorium.inference.pace import TILE_TOKENS, Pace
@@ -70,6 +71,7 @@ class Scheduler:
         self.prefix_cache = PrefixCache(backend.info.fingerprint, self.sequences)
         self._admission = Admission(self.sequences, self.prefix_cache, adapters)
         self._drawing = Drawing(backend, clock, speech)
+        self._drafts = Drafts(backend, self.prefix_cache)
         self.pace = Pace()
         self.totals: Counter[str] = Counter()
         self.batch_ms = Window()
@@ -240,7 +242,11 @@ class Scheduler:
                     self.prefix_cache.park(job.prompt, job.prefix_key, job.num_computed, span.sequence)
             job.pending = None
         for job, _, span in batch:
-            if span.wants_logits:
+            if job.settles:
+                if not job.num_prompt_left:
+                    job.p_close = self._drafts.keep(job) if job.is_draft else 0.0
+                    self._end(job, "end")
+            elif span.wants_logits:
                 try:
                     reason = self._drawing.draw(job, self._events)
                 except SensoriumError as e:
@@ -248,14 +254,12 @@ class Scheduler:
                 else:
                     if reason:
                         self._end(job, reason)
-            elif job.settles and not job.num_prompt_left:
-                self._end(job, "end")
 
     def _end(self, job: Job, reason: str) -> None:
         persona_id = job.request.persona_id
         if job.settles:
             self._settled[persona_id] += job.num_processed
-            self._events.append(Settled(job.turn_id, persona_id, job.num_processed))
+            self._events.append(Settled(job.turn_id, persona_id, job.num_processed, job.p_close))
         else:
             self._drawing.flush(job, self._events)
             stages = job.stages(self._clock.now_s())
@@ -269,6 +273,8 @@ class Scheduler:
                 adapted_tokens=job.num_adapted,
             )
         self._forget(job)
+        if not job.settles:
+            self._drafts.over(persona_id)
 
     def _fail(self, job: Job, error: SensoriumError) -> None:
         self._events.append(Failed(job.turn_id, error))

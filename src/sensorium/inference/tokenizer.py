@@ -54,7 +54,8 @@ class TokenizedPrompt(NamedTuple):
 
     `shared`, `persona` and `history` are the tier ends in tokens: shared invariant, persona invariant, and
     all that is stable. Equal ends mean that a tier is empty. `block_tokens` counts each block of the prompt.
-    Where embedding rows stand (`row_runs`, behind all that is stable) the id is `ROW`.
+    Where embedding rows stand (`row_runs`, behind all that is stable) the id is `ROW`. `drafts` are marks
+    behind all that is stable, at the end of every part: as far as a draft of the prompt may have come.
     """
 
     ids: Sequence[int]
@@ -64,6 +65,7 @@ class TokenizedPrompt(NamedTuple):
     history: int
     block_tokens: tuple[int, ...] = ()
     row_runs: tuple[RowRun, ...] = ()
+    drafts: tuple[Mark, ...] = ()
 
     @property
     def tier_ends(self) -> tuple[int, ...]:
@@ -108,25 +110,32 @@ class Tokenizer:
         marks: list[Mark] = []
         block_tokens: list[int] = []
         runs: list[RowRun] = []
+        drafts: list[Mark] = []
         shared = persona = 0
         for block in prompt.blocks:
             start = len(ids)
             for part in block.parts:
+                part_start = len(ids)
                 if part.rows:
-                    runs.append(RowRun(len(ids), _num_rows(part, block.tier)))
+                    _add_rows(runs, len(ids), _num_rows(part, block.tier))
                     ids.extend([ROW] * part.rows)
+                    digest.update(part.text.encode())
                 else:
                     ids.extend(self._part(part))
+                digest.update(ids[part_start:].tobytes())
+                if block.tier is Tier.VOLATILE:
+                    drafts.append(Mark(len(ids), digest.digest()))
             block_tokens.append(len(ids) - start)
             if block.tier is Tier.VOLATILE:
                 continue
-            digest.update(ids[start:].tobytes())
             marks.append(Mark(len(ids), digest.digest()))
             if block.tier is Tier.INVARIANT:
                 persona = len(ids)
                 shared = len(ids) if block.scope is Scope.SHARED else shared
         history = marks[-1].num_tokens if marks else 0
-        return TokenizedPrompt(ids, tuple(marks), shared, persona, history, tuple(block_tokens), tuple(runs))
+        return TokenizedPrompt(
+            ids, tuple(marks), shared, persona, history, tuple(block_tokens), tuple(runs), tuple(drafts)
+        )
 
     def _part(self, part: Part) -> array[int]:
         known = self._parts.get(part)
@@ -144,6 +153,14 @@ class Tokenizer:
             return [self._vocabulary.special(part.text)]
         text = "".join(f" {word}" for word in part.text.split()) if self._word_space else part.text
         return self._vocabulary.tokenize(text)
+
+
+def _add_rows(runs: list[RowRun], start: int, num_rows: int) -> None:
+    """Rows of one part follow those of the last one in the same run."""
+    if runs and runs[-1].end == start:
+        runs[-1] = RowRun(runs[-1].start, runs[-1].num_rows + num_rows)
+    else:
+        runs.append(RowRun(start, num_rows))
 
 
 def _num_rows(part: Part, tier: Tier) -> int:

@@ -30,6 +30,20 @@ def compose(view: View, prompt_format: PromptFormat, sources: Iterable[Source] =
     return Prompt(view.persona.id, tuple(blocks))
 
 
+def before_close(prompt: Prompt, prompt_format: PromptFormat) -> Prompt:
+    """The prompt as far as a person who still speaks has come: without what closes the newest message and all
+    behind it."""
+    close = prompt_format.parts(prompt_format.person.close)
+    at = next(i for i, block in enumerate(prompt.blocks) if block.source == "newest")
+    newest = prompt.blocks[at]
+    parts = (
+        newest.parts[: len(newest.parts) - len(close)]
+        if newest.parts[-len(close) :] == close
+        else newest.parts
+    )
+    return Prompt(prompt.persona_id, (*prompt.blocks[:at], replace(newest, parts=parts)))
+
+
 def lay_out(view: View, prompt_format: PromptFormat, sources: Iterable[Source] = SOURCES) -> Prompt:
     """`compose` without the guard, at half its cost: for making training data in bulk."""
     blocks = [block for source in arranged(sources) for block in source.render(view, prompt_format)]

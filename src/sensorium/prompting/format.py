@@ -69,6 +69,12 @@ class PromptFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         named = (*_plain(name), *self.parts(frame.middle)) if frame.named else ()
         return (*self.parts(frame.open), *named, *content, *self.parts(frame.close))
 
+    @property
+    def message_close(self) -> str:
+        """The special token that ends what a person says, "" where a text does."""
+        first = self.person.close[:1]
+        return first[0] if first and first[0] in self.special_tokens else ""
+
     def reply_open(self) -> tuple[Part, ...]:
         """What the prompt ends with, so that the model speaks next: the opening of its own entry."""
         return self.parts(self.self_.open)

@@ -99,6 +99,18 @@ class Settle(Record):
     adapters: tuple[AdapterUse, ...] = ()
 
 
+class Draft(Record):
+    """Prefill what somebody is just saying, as far as it was heard, for the turn that may come of it.
+
+    The prompt ends behind the last word; `close` is the special token that would close the message. Payload
+    as in `Generate`. Answered by `Drafted`; of one persona one at a time.
+    """
+
+    prompt: Prompt
+    close: str
+    adapters: tuple[AdapterUse, ...] = ()
+
+
 class LoadAdapter(Record):
     adapter_id: str
     path: str
@@ -157,6 +169,15 @@ class Settled(Record):
     processed_tokens: int
 
 
+class Drafted(Record):
+    """`p_close`: how likely the model thinks that the message is over, 0 to 1; 0 as well when the draft found
+    no room."""
+
+    persona_id: str
+    processed_tokens: int
+    p_close: float
+
+
 class AdapterLoaded(Record):
     """`code` "" means that it is loaded; else it was refused, with the error's fields."""
 
@@ -190,6 +211,13 @@ class CloseEar(Record):
 
 
 # -- hearing -> front: sample positions count at 16 kHz from the stream's start ----------------------------
+
+
+class SpeechSuspected(Record):
+    """Perhaps somebody begins to speak; `SpeechStarted` follows within 64 ms, or it was nothing."""
+
+    stream_id: int
+    at_sample: int
 
 
 class SpeechStarted(Record):
@@ -336,22 +364,13 @@ class Seen(Record):
     stages: tuple[StageTuple, ...] = ()
 
 
-ToLlm = Ping | Inspect | Stop | Generate | Settle | LoadAdapter | Cancel
-FromLlm = Ready | Pong | Stats | Failed | Began | Said | Codes | Finished | Settled | AdapterLoaded
+ToLlm = Ping | Inspect | Stop | Generate | Settle | Draft | LoadAdapter | Cancel
+FromLlm = Ready | Pong | Stats | Failed | Began | Said | Codes | Finished | Settled | Drafted | AdapterLoaded
 ToHearing = Ping | Inspect | Stop | OpenEar | Hear | CloseEar
 FromHearing = (
-    Ready
-    | Pong
-    | Stats
-    | Failed
-    | SpeechStarted
-    | Words
-    | Heard
-    | SpeechPaused
-    | SpeechResumed
-    | EarClosed
-    | Computing
-)
+    Ready | Pong | Stats | Failed | SpeechSuspected | SpeechStarted | Words | Heard | SpeechPaused
+    | SpeechResumed | EarClosed | Computing
+)  # fmt: skip
 ToSpeech = Ping | Inspect | Stop | Speak | Grant | Say | SayCodes | SayEnd | Cancel
 FromSpeech = Ready | Pong | Stats | Failed | Sound | PhraseSpoken | WordSpoken | Spoken
 ToVision = Ping | Inspect | Stop | Look

@@ -40,6 +40,7 @@ from sensorium.wire.records import (
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
+    SpeechSuspected,
     StageTuple,
     ToHearing,
     Words,
@@ -136,6 +137,8 @@ class HearingWorker:
     def _send(self, stream_id: int, events: list[listener.Event], stages: tuple[StageTuple, ...]) -> None:
         for event in events:
             match event:
+                case listener.SpeechSuspected():
+                    self._front.send(SpeechSuspected(stream_id, *event))
                 case listener.SpeechStarted():
                     self._front.send(SpeechStarted(stream_id, *event))
                 case listener.Rows(first_row=first_row, rows=rows):
@@ -218,7 +221,13 @@ def serve(front: shell.Shell, engine_name: str, bundle_name: str) -> None:
     engine.feed(np.zeros(SAMPLE_RATE_HZ, np.float32))
     engine.reset()  # not `finish`: silence is unclear, and would load the second opinion
     Vad().feed(np.zeros(512, np.float32))
-    facts = {**facts, "sample_rate_hz": SAMPLE_RATE_HZ, "priority": priority.raise_own()}
+    limits = listener.FOR_BRIDGES if engine.is_bridge else listener.Limits()
+    facts = {
+        **facts,
+        "sample_rate_hz": SAMPLE_RATE_HZ,
+        "utterance_end_ms": limits.utterance_end_ms,
+        "priority": priority.raise_own(),
+    }
     with front.at_work():
         front.ready("hearing", clock.now_s() - start_s, facts)
         HearingWorker(front, open_engine, counters, clock).serve()

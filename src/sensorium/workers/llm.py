@@ -34,6 +34,8 @@ from sensorium.wire.records import (
     Began,
     Cancel,
     Codes,
+    Draft,
+    Drafted,
     Failed,
     Finished,
     Generate,
@@ -61,8 +63,9 @@ class LlmWorker:
         self._backend = backend
         self._tokenizer = tokenizer
         self._scheduler = scheduler
-        # Settling requests get numbers of their own, below those of turns.
+        # Requests of no turn get numbers of their own, below those of turns.
         self._settling: dict[int, str] = {}
+        self._drafting: dict[int, str] = {}
         self._last_settle_id = 0
 
     def serve(self) -> None:
@@ -73,8 +76,8 @@ class LlmWorker:
                 if message is not None:
                     self._handle(*message)
             self._step()
-        for settle_id in self._settling:
-            self._scheduler.cancel(settle_id)
+        for request_id in (*self._settling, *self._drafting):
+            self._scheduler.cancel(request_id)
         while self._scheduler.has_work:
             self._step()
 
@@ -89,6 +92,8 @@ class LlmWorker:
                     self._generate(record, payload)
             case Settle():
                 self._settle(record)
+            case Draft():
+                self._draft(record, payload)
             case Cancel(turn_id=turn_id):
                 self._scheduler.cancel(turn_id)
             case LoadAdapter():
@@ -129,6 +134,31 @@ class LlmWorker:
         except SensoriumError as e:
             self._not_settled(persona_id, e)
 
+    def _draft(self, record: Draft, payload: bytes) -> None:
+        self._last_settle_id -= 1
+        persona_id = record.prompt.persona_id
+        try:
+            rows = read_rows(record.prompt, payload, self._backend.info.embedding_width)
+            self._scheduler.submit(
+                Request(
+                    turn_id=self._last_settle_id,
+                    persona_id=persona_id,
+                    prompt=self._tokenizer.prompt(record.prompt),
+                    adapters=record.adapters,
+                    urgency=Urgency.HEARING,
+                    rows=rows,
+                    close=self._backend.special(record.close),
+                )
+            )
+            self._drafting[self._last_settle_id] = persona_id
+        except SensoriumError as e:
+            self._not_drafted(persona_id, e)
+
+    def _not_drafted(self, persona_id: str, error: SensoriumError) -> None:
+        # As with settling: the turn itself meets the same error and reports it.
+        _logger.warning("no draft for %s: %s", persona_id, error.one_line())
+        self._front.send(Drafted(persona_id, 0, 0.0))
+
     def _not_settled(self, persona_id: str, error: SensoriumError) -> None:
         # Settling is a favour: the turn that would have profited meets the same error and reports it.
         _logger.warning("%s was not settled: %s", persona_id, error.one_line())
@@ -152,12 +182,17 @@ class LlmWorker:
                 self._front.send(Began(turn_id, usage, block_tokens))
             case jobs.Finished(turn_id, reason, usage, stages):
                 self._front.send(Finished(turn_id, reason, usage, stages))
+            case jobs.Settled(draft_id, persona_id, processed_tokens, p_close) if draft_id in self._drafting:
+                del self._drafting[draft_id]
+                self._front.send(Drafted(persona_id, processed_tokens, p_close))
             case jobs.Settled(settle_id, persona_id, processed_tokens):
                 del self._settling[settle_id]
                 self._front.send(Settled(persona_id, processed_tokens))
             case jobs.Failed(turn_id, error):
                 if (persona := self._settling.pop(turn_id, None)) is not None:
                     self._not_settled(persona, error)
+                elif (persona := self._drafting.pop(turn_id, None)) is not None:
+                    self._not_drafted(persona, error)
                 else:
                     self._front.send(Failed(turn_id, error.code, error.message, error.remedy))
 

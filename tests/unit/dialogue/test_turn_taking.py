@@ -10,18 +10,28 @@ from sensorium.dialogue.endpointing import Endpointing
 from sensorium.dialogue.turn_taking import (
     Decision,
     Event,
+    Hold,
     Interrupt,
+    Opinion,
     Reply,
     ReplyEnded,
     ReplyStarted,
+    Resume,
     Tick,
     TurnTaker,
     Wait,
     is_backchannel,
 )
-from sensorium.wire.records import EarClosed, SpeechPaused, SpeechResumed, SpeechStarted, Words
+from sensorium.wire.records import (
+    EarClosed,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    SpeechSuspected,
+    Words,
+)
 
-HANDS_FREE = Endpointing(sure_ms=240, unsure_ms=1200)
+HANDS_FREE = Endpointing(sure_ms=240, unsure_ms=1200, sure_at=1.0)
 
 
 def decisions(taker: TurnTaker, events: list[tuple[float, Event]]) -> list[Decision]:
@@ -133,6 +143,81 @@ def test_a_listeners_noise_neither_interrupts_nor_asks() -> None:
     assert decided[-1] == Reply("", 11_200)
 
 
+def test_the_models_opinion_counts_only_for_the_words_it_was_asked_about() -> None:
+    taker = TurnTaker(HANDS_FREE)
+    decisions(taker, [(0.0, SpeechStarted(1, 0)), (0.5, Words(1, "what is my dog", 8_000))])
+    decisions(taker, [(0.55, Opinion("what is my dog", 0.0)), (0.6, SpeechPaused(1, 9_600, 100, 0.0))])
+    # it thinks that more will come: the silence's own opinion does not count
+    assert taker.handle(Tick(), 1.6) == Wait(until_s=pytest.approx(1.7))
+    decisions(taker, [(1.61, Words(1, "what is my dog called", 8_000))])
+    assert taker.handle(Opinion("what is my dog called", 1.0), 1.62) == Reply("what is my dog called", 8_000)
+
+
+def test_a_reply_is_held_as_soon_as_somebody_may_speak_and_goes_on_when_it_was_nothing() -> None:
+    taker = TurnTaker(HANDS_FREE)
+    decided = decisions(
+        taker,
+        [
+            (0.0, ReplyStarted(4)),
+            (0.5, SpeechSuspected(1, 8_000)),
+            (0.6, Tick()),
+            (0.66, Tick()),
+            (0.7, Tick()),
+        ],
+    )
+    assert decided[1] == Hold(4, pytest.approx(0.65))
+    assert decided[2] == Wait(pytest.approx(0.65))
+    assert decided[3] == Resume(4)
+    assert decided[4] == Wait()
+
+
+@pytest.mark.parametrize("words", ["", "mm hm", "i see", "oh really"])
+def test_after_a_cough_or_a_listeners_noise_the_reply_goes_on(words: str) -> None:
+    taker = TurnTaker(HANDS_FREE)
+    decided = decisions(
+        taker,
+        [
+            (0.0, ReplyStarted(4)),
+            (0.5, SpeechSuspected(1, 8_000)),
+            (0.53, SpeechStarted(1, 8_000)),
+            (0.7, Words(1, words, 11_200)),
+            (0.8, SpeechPaused(1, 12_800, 96, 0.1)),
+            (0.9, SpeechPaused(1, 12_800, 196, 0.1)),
+            (0.91, SpeechPaused(1, 12_800, 206, 0.1)),
+            (2.0, SpeechPaused(1, 12_800, 1_300, 1.0)),
+            (2.5, ReplyEnded(4)),
+        ],
+    )
+    assert [d for d in decided if not isinstance(d, Wait)] == [Hold(4, pytest.approx(0.65)), Resume(4)]
+    # and it was no message
+    assert taker.handle(EarClosed(1), 3.0) == Reply("", 11_200)
+
+
+def test_words_that_nobody_can_make_out_do_not_interrupt_but_insisting_does() -> None:
+    taker = TurnTaker(HANDS_FREE)
+    decided = decisions(
+        taker,
+        [
+            (0.0, ReplyStarted(4)),
+            (0.5, SpeechStarted(1, 8_000)),
+            (0.8, Words(1, "spoon", 11_200, confidence=0.1)),
+            (1.6, Tick()),
+            (1.71, Tick()),
+        ],
+    )
+    assert decided[2:4] == [Wait(pytest.approx(1.7))] * 2
+    assert decided[4] == Interrupt(4)
+
+
+def test_who_goes_on_before_the_reply_is_heard_holds_it() -> None:
+    taker = TurnTaker(HANDS_FREE)
+    decisions(taker, [(0.0, SpeechStarted(1, 0)), (0.5, Words(1, "hello", 8_000))])
+    assert isinstance(taker.handle(SpeechPaused(1, 9_600, 250, 1.0), 0.8), Reply)
+    decisions(taker, [(0.82, SpeechStarted(1, 13_000))])
+    assert taker.handle(ReplyStarted(5), 0.85) == Hold(5, pytest.approx(2.05))
+    assert taker.handle(Words(1, "who are you", 16_000), 1.0) == Interrupt(5)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -155,6 +240,8 @@ EVENTS = st.one_of(
     ),
     st.builds(SpeechPaused, st.just(1), st.integers(0, 10**6), st.integers(0, 3000), st.floats(0, 1)),
     st.builds(SpeechResumed, st.just(1), st.integers(0, 10**6)),
+    st.builds(SpeechSuspected, st.just(1), st.integers(0, 10**6)),
+    st.builds(Opinion, st.sampled_from(["hello", "maya what now", ""]), st.floats(0, 1)),
     st.builds(EarClosed, st.just(1)),
     st.builds(ReplyStarted, st.integers(1, 5)),
     st.builds(ReplyEnded, st.integers(1, 5)),
@@ -193,3 +280,25 @@ def test_it_only_interrupts_the_reply_that_is_under_way(log: list[tuple[float, E
             replying = 0
         if isinstance(decision, Reply) and not isinstance(event, EarClosed):
             assert decision.text
+
+
+@settings(max_examples=100, deadline=None)
+@given(LOGS)
+def test_a_held_reply_is_resumed_or_interrupted_or_over(log: list[tuple[float, Event]]) -> None:
+    taker, now_s, held = TurnTaker(HANDS_FREE), 0.0, 0
+    for step_s, event in log:
+        now_s += step_s
+        decision = taker.handle(event, now_s)
+        if isinstance(event, ReplyStarted) or (isinstance(event, ReplyEnded) and event.turn_id == held):
+            held = 0
+        if isinstance(decision, Hold):
+            assert held == 0
+            held = decision.turn_id
+        elif isinstance(decision, Resume | Interrupt):
+            assert not isinstance(decision, Resume) or decision.turn_id == held
+            held = 0
+    # left alone, it does not stay held
+    for _ in range(4):
+        decision = taker.handle(Tick(), now_s := now_s + 2.0)
+        held = 0 if isinstance(decision, Resume | Interrupt) else held
+    assert held == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,6 +16,8 @@ from sensorium.dialogue.turn import Turns
 from sensorium.front.adapters import AdapterTable
 from sensorium.front.background import Background
 from sensorium.front.conversation import Conversation, Parts
+from sensorium.front.drafter import DraftParts
+from sensorium.front.ears import Ears
 from sensorium.front.fake import FakeEar, FakeLlm, FakeMouth, FakeProcess, connected
 from sensorium.front.fake_vision import FakeVision
 from sensorium.front.links import HearingLink, LlmLink, SpeechLink
@@ -26,6 +29,7 @@ from sensorium.metrics import Counters
 from sensorium.persona import Persona
 from sensorium.prompting import format as prompt_formats
 from sensorium.prompting.cache import CompositionCache
+from sensorium.prompting.compose import before_close
 from sensorium.prompting.view import View
 from sensorium.request import Prompt, Tier
 from sensorium.store.people import Person
@@ -72,6 +76,7 @@ class House:
         self.fake_vision = FakeVision(ROW_WIDTH)
         self.reply: Callable[[Prompt], Iterable[str]] = lambda prompt: [" i", " like", " apples"]
         self.turns = Turns()
+        self.floor = Floor()
         self.library = Library(store.path.parent)
         self.trace = Trace("front", clock)
         self.sam = Person(id="sam", name="Sam")
@@ -106,17 +111,31 @@ class House:
             Parts(
                 store=self.store,
                 room=self.room,
-                hearing=self.hearing,
+                ears=Ears(self.hearing, self.clock, self._drafts()),
                 vision=self.vision,
                 speaker=speaker,
                 compose=self._compose,
                 settler=self.settler,
                 turns=self.turns,
-                floor=Floor(),
+                floor=self.floor,
                 clock=self.clock,
                 trace=self.trace,
                 counters=self.counters,
             )
+        )
+
+    def _drafts(self) -> DraftParts:
+        return DraftParts(
+            room=self.room,
+            llm=self.llm,
+            compose=lambda view: before_close(self._compose(view), self.format),
+            close=self.format.message_close,
+            floor=self.floor,
+            adapters=self.adapters,
+            clock=self.clock,
+            trace=self.trace,
+            counters=self.counters,
+            one_at_a_time=asyncio.Lock(),
         )
 
     def persona(self, name: str) -> Persona:

@@ -11,7 +11,8 @@ from sensorium.clock import ManualClock
 from sensorium.errors import BadInput, WorkerDied
 from sensorium.front.fake import FakeEar, connected
 from sensorium.front.links import HearingLink
-from sensorium.front.listening import SentLog, at_once, in_real_time, listen
+from sensorium.front.listening import SentLog, at_once, in_real_time
+from sensorium.front.microphone import Microphone
 from sensorium.metrics import Counters
 
 pytestmark = pytest.mark.anyio
@@ -63,7 +64,8 @@ async def test_the_last_loud_sample_is_what_the_wait_counts_from(counters: Count
 
     link = HearingLink(counters)
     async with connected(link, FakeEar("maya hello")):
-        utterance = await listen(link, sound(), 16_000, clock)
+        async with Microphone.open(link, sound(), 16_000, clock) as microphone:
+            utterance = await microphone.utterance()
 
     assert utterance.text == "maya hello"
     assert utterance.last_speech_s == pytest.approx(0.2)
@@ -79,7 +81,8 @@ async def test_a_source_that_breaks_ends_the_listening(counters: Counters) -> No
     link = HearingLink(counters)
     async with connected(link, FakeEar("maya")):
         with pytest.raises(BadInput, match="ended early"):
-            await listen(link, sound(), 16_000, ManualClock())
+            async with Microphone.open(link, sound(), 16_000, ManualClock()) as microphone:
+                await microphone.utterance()
 
 
 async def test_an_ear_that_dies_ends_the_listening(counters: Counters) -> None:
@@ -92,4 +95,5 @@ async def test_an_ear_that_dies_ends_the_listening(counters: Counters) -> None:
             await asyncio.Event().wait()
 
         with pytest.raises(WorkerDied, match="hearing process ended"):
-            await listen(link, sound(), 16_000, ManualClock())
+            async with Microphone.open(link, sound(), 16_000, ManualClock()) as microphone:
+                await microphone.utterance()

@@ -160,7 +160,7 @@ async def test_what_is_in_view_comes_before_what_is_heard(native_house: House) -
     assert report.error == ""
     assert house.fake_llm.rows == [rows_of(100, 101, 102) + rows_of(0, 1, 2, 3, 4)]
     parts = rows_in(house.fake_llm.prompts[0])
-    assert [(source, part.rows) for source, part in parts] == [("percepts", 3), ("newest", 5)]
+    assert [(source, part.rows) for source, part in parts] == [("percepts", 3), *[("newest", 1)] * 5]
     # and every part names its own bytes
     at = 0
     for _, part in parts:

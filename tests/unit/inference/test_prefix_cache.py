@@ -77,7 +77,7 @@ def test_longer_history_replaces_the_shorter_but_not_one_in_use() -> None:
     cache.fill(cache.prompt("maya", ["one", "two"]))
     assert cache.cache.num_by_kind()["history"] == 2
     cache.cache.release(first)
-    assert cache.cache.num_by_kind() == {"shared": 1, "persona": 1, "history": 1}
+    assert cache.cache.num_by_kind() == {"shared": 1, "persona": 1, "history": 1, "draft": 0}
     cache.fill(cache.prompt("maya", ["one", "two", "three"]))
     assert cache.cache.num_by_kind()["history"] == 1
 
@@ -117,7 +117,7 @@ def test_what_is_in_use_stays() -> None:
     assert parked is not None
     cache.cache.hold(parked)
     cache.cache.clear()
-    assert cache.cache.num_by_kind() == {"shared": 1, "persona": 1, "history": 1}
+    assert cache.cache.num_by_kind() == {"shared": 1, "persona": 1, "history": 1, "draft": 0}
     cache.cache.release(parked)
     cache.cache.clear()
     assert cache.sequences.num_free == 16

@@ -181,7 +181,12 @@ def test_tiers_are_parked_and_history_replaces_what_it_continues() -> None:
         history.append(f"entry {i}")
         engine.settle("maya", history)
         engine.run()
-        assert engine.scheduler.prefix_cache.num_by_kind() == {"shared": 1, "persona": 1, "history": 1}
+        assert engine.scheduler.prefix_cache.num_by_kind() == {
+            "shared": 1,
+            "persona": 1,
+            "history": 1,
+            "draft": 0,
+        }
 
 
 def test_adapters_are_grouped_and_none_starves(fake_adapters: tuple[Path, Path]) -> None:

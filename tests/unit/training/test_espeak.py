@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("espeakng_loader", reason="training speaks with espeak-ng")
 
-from training.espeak import PhonemeMark, Style, engine, spread  # noqa: E402
+from training.espeak import PhonemeMark, Style, engine, spread
 
 
 def test_a_sound_that_was_spoken_as_one_with_its_vowel_has_the_last_third() -> None:

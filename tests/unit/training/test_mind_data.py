@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-import string
 import re
+import string
 from collections import Counter
 
 import numpy as np

@@ -155,7 +155,7 @@ def test_turns_settling_and_stats(front: Front) -> None:
     front.send(Inspect(9))
     stats = front.until(Stats)[-1][0]
     assert isinstance(stats, Stats)
-    assert stats.values["parked"] == {"shared": 1, "persona": 1, "history": 1}
+    assert stats.values["parked"] == {"shared": 1, "persona": 1, "history": 1, "draft": 0}
     assert stats.values["turns"] == 3 and 0 < stats.values["hit_rate"] < 1
     assert stats.values["cells"]["used"] == finished.usage.prompt_tokens - 5
     assert stats.values["memory_bytes"]["kv"] > 0

@@ -1,0 +1,204 @@
+"""Given an open microphone, when people speak, cough or interrupt, then the room does what a person would."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from tests.unit.front.conftest import House
+from tests.unit.front.test_conversation import stored, until
+
+from sensorium.clock import ManualClock
+from sensorium.dialogue.endpointing import Endpointing
+from sensorium.dialogue.turn_taking import Hold, Interrupt, Resume
+from sensorium.front.live import Live
+from sensorium.front.player import BLOCK_S, MAX_AHEAD_S, Player
+from sensorium.front.report import TurnReport
+from sensorium.request import Tier
+
+pytestmark = pytest.mark.anyio
+
+RATE = 16_000
+LOUD, QUIET = b"\x01\x00", b"\x00\x00"
+
+
+class Speaker:
+    """A person's sound, piece by piece, when the test says so."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+        self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    async def speak(self, num_samples: int, kind: bytes = LOUD) -> None:
+        for _ in range(0, num_samples, 320):
+            self._clock.advance(0.02)
+            self._pieces.put_nowait(kind * 320)
+            for _ in range(20):
+                await asyncio.sleep(0)
+
+    def stop(self) -> None:
+        self._pieces.put_nowait(None)
+
+    async def sound(self) -> AsyncIterator[bytes]:
+        while (piece := await self._pieces.get()) is not None:
+            yield piece
+
+
+async def played_on(player: Notebook, condition: Callable[[], bool]) -> None:
+    """Lets time pass until it is so; the store writes in a thread of its own."""
+    for _ in range(5_000):
+        if condition():
+            return
+        player.later(0.5)
+        await asyncio.sleep(0.001)
+    raise AssertionError("it never happened")
+
+
+class Notebook(Player):
+    """Notes what it was asked to do."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.asked: list[str] = []
+
+    def later(self, seconds: float) -> None:
+        """Time has passed; who waits for what was played looks again."""
+        self._clock.advance(seconds)  # type: ignore[attr-defined]
+        self._changed.set()
+
+    async def hold(self, turn_id: int) -> None:
+        self.asked.append("hold")
+        await super().hold(turn_id)
+
+    async def resume(self, turn_id: int) -> None:
+        self.asked.append("resume")
+        await super().resume(turn_id)
+
+    async def clear(self, turn_id: int) -> None:
+        self.asked.append("clear")
+        await super().clear(turn_id)
+
+
+async def test_two_messages_in_one_stream_get_a_reply_each(native_house: House) -> None:
+    house, told = native_house, list[TurnReport]()
+    speaker, player = Speaker(house.clock), Notebook(house.clock)
+    live = Live(house.conversation, house.sam, player, house.counters, told.append)
+    ears = house.conversation.ears
+    assert ears is not None
+    async with ears.open(speaker.sound(), RATE, house.sam, endpointing=Endpointing()) as microphone:
+        running = asyncio.create_task(live.run(microphone))
+        await speaker.speak(8_000)
+        await speaker.speak(16_000, QUIET)
+        await until(lambda: house.fake_llm.prompts != [])
+        await played_on(player, lambda: bool(told))
+        speaker.stop()
+        await running
+    assert [report.said for report in told] == ["i like apples"]
+    assert stored(house)[0] == ("person", "sam", "maya what do you like")
+    # it was read along while the person spoke, for the persona that was named
+    assert house.fake_llm.drafts and all(p.persona_id == "maya" for p in house.fake_llm.drafts)
+    # so that the turn's own prompt goes on where the last draft ended
+    turn, draft = house.fake_llm.prompts[0], house.fake_llm.drafts[-1]
+    for tier in Tier:
+        assert turn.tier_bytes(tier).startswith(draft.tier_bytes(tier))
+    assert turn.tier_bytes(Tier.VOLATILE) != draft.tier_bytes(Tier.VOLATILE)
+
+
+class Decided:
+    """A microphone whose decisions the test makes."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[object] = asyncio.Queue()
+        self.started: list[int] = []
+        self.ended: list[int] = []
+
+    def reply_started(self, turn_id: int) -> None:
+        self.started.append(turn_id)
+
+    def reply_ended(self, turn_id: int) -> None:
+        self.ended.append(turn_id)
+
+    async def decisions(self) -> AsyncIterator[object]:
+        while (decision := await self.queue.get()) is not None:
+            yield decision
+
+
+async def started(house: House, player: Player) -> tuple[Decided, asyncio.Task[None], list[TurnReport]]:
+    """A room in which Maya is in the middle of saying something."""
+    from sensorium.front.listening import Utterance
+
+    told: list[TurnReport] = []
+    microphone = Decided()
+    house.reply = lambda prompt: [" i", " like", " apples"] * 8
+    live = Live(house.conversation, house.sam, player, house.counters, told.append)
+    running = asyncio.create_task(live.run(microphone))  # type: ignore[arg-type]
+    microphone.queue.put_nowait(Utterance("maya what do you like", 0.0, 0.0))
+    await until(lambda: bool(player.first_sound_s))
+    return microphone, running, told
+
+
+async def test_barge_in_cuts_the_transcript_to_what_was_heard(native_house: House) -> None:
+    house, player = native_house, Notebook(native_house.clock)
+    microphone, running, told = await started(house, player)
+    turn_id = microphone.started[0]
+    house.clock.advance(0.1)  # two and a half frames of a word each
+    microphone.queue.put_nowait(Hold(turn_id))
+    await until(lambda: player.asked == ["hold"])
+    house.clock.advance(3.0)
+    microphone.queue.put_nowait(Interrupt(turn_id))
+    await played_on(player, lambda: bool(told))
+    microphone.queue.put_nowait(None)
+    await running
+    assert player.asked[:2] == ["hold", "clear"]
+    assert told[0].interrupted and microphone.ended == [turn_id]
+    assert stored(house)[-1] == ("persona", "maya", "i like apples")
+    assert house.counters.get("interruptions_total") == 1
+
+
+async def test_a_cough_holds_the_reply_and_it_goes_on_to_its_end(native_house: House) -> None:
+    house, player = native_house, Notebook(native_house.clock)
+    microphone, running, told = await started(house, player)
+    turn_id = microphone.started[0]
+    house.clock.advance(0.1)
+    microphone.queue.put_nowait(Hold(turn_id))
+    await until(lambda: player.asked == ["hold"])
+    held = player.heard_samples(turn_id)
+    house.clock.advance(3.0)
+    assert player.heard_samples(turn_id) == held
+    microphone.queue.put_nowait(Resume(turn_id))
+    await until(lambda: player.asked == ["hold", "resume"])
+    await played_on(player, lambda: bool(told))
+    microphone.queue.put_nowait(None)
+    await running
+    assert not told[0].interrupted and stored(house)[-1][2] == " ".join(["i like apples"] * 8)
+
+
+async def test_a_player_plays_at_the_speed_of_sound() -> None:
+    clock = ManualClock()
+    player = Player(clock)
+    await player.send_audio(1, LOUD * 1_600, RATE)
+    clock.advance(0.05)
+    assert player.heard_samples(1) == 800 and player.heard_samples(2) == 0
+    clock.advance(1.0)
+    assert player.heard_samples(1) == 1_600 and player.underruns == 0
+    await player.send_audio(1, LOUD * 1_600, RATE)
+    assert player.underruns == 1
+    clock.advance(0.01)
+    await player.hold(1)
+    assert player.heard_samples(1) == 1_600 + round(BLOCK_S * RATE)
+    await player.clear(1)
+    await player.send_audio(1, LOUD * 32_000 * round(MAX_AHEAD_S), RATE)  # late: dropped, and nobody waits
+    await player.played(1)
+
+
+async def test_a_turn_that_is_held_before_its_first_sound_is_not_heard() -> None:
+    clock = ManualClock()
+    player = Player(clock)
+    await player.hold(7)
+    await player.send_audio(7, LOUD * 1_600, RATE)
+    clock.advance(1.0)
+    assert player.heard_samples(7) == 0
+    await player.resume(7)
+    clock.advance(0.05)
+    assert player.heard_samples(7) == 800

@@ -71,7 +71,7 @@ async def _conversation() -> AsyncIterator[Conversation]:
                 )  # fmt: skip
                 yield Conversation(
                     Parts(
-                        store=store, room=room, hearing=None, vision=None, speaker=speaker, settler=None,
+                        store=store, room=room, ears=None, vision=None, speaker=speaker, settler=None,
                         compose=lambda view: compositions.compose(view, written), turns=turns, floor=Floor(),
                         clock=clock, trace=trace, counters=counters,
                     )

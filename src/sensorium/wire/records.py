@@ -61,6 +61,12 @@ class Pong(Record):
     alive: bool
 
 
+class Computing(Record):
+    """What is computed now may take so long, and no `Pong` may come meanwhile; 0: it is done."""
+
+    seconds: float
+
+
 class Stats(Record):
     nonce: int
     values: dict[str, Any]
@@ -264,12 +270,6 @@ class EarClosed(Record):
     stream_id: int
 
 
-class Computing(Record):
-    """What is computed now may take so long, and no `Pong` may come meanwhile; 0: it is done."""
-
-    seconds: float
-
-
 # -- front -> speech -------------------------------------------------------------------------------------
 
 
@@ -365,13 +365,16 @@ class Seen(Record):
 
 
 ToLlm = Ping | Inspect | Stop | Generate | Settle | Draft | LoadAdapter | Cancel
-FromLlm = Ready | Pong | Stats | Failed | Began | Said | Codes | Finished | Settled | Drafted | AdapterLoaded
+FromLlm = (
+    Ready | Pong | Computing | Stats | Failed | Began | Said | Codes | Finished | Settled | Drafted
+    | AdapterLoaded
+)  # fmt: skip
 ToHearing = Ping | Inspect | Stop | OpenEar | Hear | CloseEar
 FromHearing = (
-    Ready | Pong | Stats | Failed | SpeechSuspected | SpeechStarted | Words | Heard | SpeechPaused
-    | SpeechResumed | EarClosed | Computing
+    Ready | Pong | Computing | Stats | Failed | SpeechSuspected | SpeechStarted | Words | Heard
+    | SpeechPaused | SpeechResumed | EarClosed
 )  # fmt: skip
 ToSpeech = Ping | Inspect | Stop | Speak | Grant | Say | SayCodes | SayEnd | Cancel
-FromSpeech = Ready | Pong | Stats | Failed | Sound | PhraseSpoken | WordSpoken | Spoken
+FromSpeech = Ready | Pong | Computing | Stats | Failed | Sound | PhraseSpoken | WordSpoken | Spoken
 ToVision = Ping | Inspect | Stop | Look
-FromVision = Ready | Pong | Stats | Failed | Seen
+FromVision = Ready | Pong | Computing | Stats | Failed | Seen

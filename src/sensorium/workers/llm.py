@@ -50,6 +50,8 @@ from sensorium.wire.records import (
 from sensorium.workers import shell
 
 _FLASH = {"auto": None, "on": True, "off": False}
+# An adapter is read, checked and loaded in one go; nano's take some milliseconds.
+_LOADING_S = 30.0
 _logger = logging.getLogger(__name__)
 
 
@@ -166,7 +168,8 @@ class LlmWorker:
 
     def _load_adapter(self, record: LoadAdapter) -> None:
         try:
-            num_bytes = self._scheduler.adapters.register(record.adapter_id, Path(record.path))
+            with self._front.computing(_LOADING_S):
+                num_bytes = self._scheduler.adapters.register(record.adapter_id, Path(record.path))
         except (AdapterError, NotFound) as e:
             self._front.send(AdapterLoaded(record.adapter_id, 0, e.code, e.message, e.remedy))
         else:

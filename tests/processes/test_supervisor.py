@@ -20,7 +20,7 @@ from sensorium.front.heartbeat import HUNG_AFTER_S
 from sensorium.front.links import SpeechLink
 from sensorium.front.supervisor import Worker, WorkerSpec
 from sensorium.metrics import Counters
-from sensorium.wire.records import Say
+from sensorium.wire.records import Say, Sound
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +29,8 @@ import argparse, sys, time
 from sensorium.wire.records import ToSpeech
 from sensorium.workers import shell
 parser = shell.argument_parser("test")
-fd = parser.parse_args().fd
+args = parser.parse_args()
+fd, rings = args.fd, args.rings
 """
 SERVES = """
 def serve(front):
@@ -57,6 +58,15 @@ def serve(front):
             case _:
                 front.answer(record, {"alive": True})
 sys.exit(shell.run(fd, ToSpeech, serve))
+"""
+SAYS_BACK = """
+from sensorium.wire.records import Say, Sound
+def serve(front):
+    front.ready("test", 0.0, {})
+    for record, payload in front.messages():
+        if isinstance(record, Say):
+            front.send(Sound(record.turn_id, 16000), payload)
+sys.exit(shell.run(fd, ToSpeech, serve, rings))
 """
 REFUSES = """
 from sensorium.errors import BundleError
@@ -92,6 +102,11 @@ def worker_of(
 
 def num_open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
+
+
+def num_rings_mapped() -> int:
+    with open("/proc/self/maps") as maps:
+        return sum("memfd:sensorium" in line for line in maps)
 
 
 async def test_it_starts_answers_and_ends_without_a_trace(tmp_path: Path) -> None:
@@ -242,6 +257,36 @@ async def test_a_front_that_stood_still_kills_nobody(tmp_path: Path) -> None:
             await asyncio.sleep(0.25)
             assert (await link.line.inspect())["pid"] == first
     await worker.stop()
+
+
+async def test_killed_in_the_middle_it_leaves_no_memory_and_no_file_behind(tmp_path: Path) -> None:
+    worker, link = worker_of(SAYS_BACK, tmp_path)
+    kept = []
+    async with Background() as background:
+        await worker.start()
+        background.start(worker.serve())
+        for turn_id in range(1, 5):
+            sound = os.urandom(4_000)
+            channel = await link.line.channel()
+            with link.line.waiting(turn_id) as answers:
+                channel.send(Say(turn_id, ""), sound)
+                # given that the rings of this life carry both ways
+                assert await answers.get() == (Sound(turn_id, 16_000), sound)
+                pid = worker.pid
+                assert pid is not None
+                os.kill(pid, signal.SIGSTOP)
+                channel.send(Say(turn_id, ""), sound)  # it dies with a payload in its ring
+                os.kill(pid, signal.SIGKILL)
+                with pytest.raises(WorkerDied):
+                    await answers.get()
+            await until(lambda dead=pid: worker.pid not in (None, dead))
+            kept.append((num_open_files(), num_rings_mapped()))
+    await worker.stop()
+
+    # The first death starts what the event loop keeps for itself.
+    assert len(set(kept[1:])) == 1
+    assert kept[-1][1] == 2
+    assert num_rings_mapped() == 0
 
 
 async def test_a_worker_that_cannot_come_back_says_why_to_everybody(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 """A play as tokens, exactly as sensorium.prompting composes it (a test holds the two together).
 
 Each id has a weight class: 0 not learnt, 1 an own answer, 2 learnt a little, 3 the answer to the newest
-message, 4 a speech code, 5 a word or an end that stands among codes, 6 who answers somebody. Knows nothing of models.
+message, 4 a speech code, 5 a word or an end that stands among codes, 6 who answers. Knows nothing of models.
 """
 
 from __future__ import annotations

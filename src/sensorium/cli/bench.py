@@ -18,7 +18,7 @@ from sensorium.errors import BadInput, WorkerFailed
 if TYPE_CHECKING:
     from sensorium.bench.prefix import Progress
 
-app = App(name="bench", help="Measure prefix reuse, what hearing, seeing and speaking cost, and recovery.")
+app = App(name="bench", help="Measure prefix reuse, the senses, turns, recovery and hops between processes.")
 
 
 @app.command
@@ -78,7 +78,73 @@ def parts(
         with _progress(quiet=json) as progress:
             found = bench.run(bundle, progress)
         output.result(found)
-        _show_parts(output, found)
+        bundle_name = found["settings"]["bundle"]
+        _show_figures(output, found, f"{bundle_name}, one thread on one core, each part alone")
+
+
+@app.command
+def hop(*, json: Json = False) -> None:
+    """How long a record and its payload take from the front to a worker, and back.
+
+    Payloads of four sizes in the socket and in a ring of shared memory, by turns; then bare: woken by the
+    socket or by an eventfd. The p99 is held against the millisecond that a hop may take.
+
+    Example: sensorium bench hop
+    """
+    from sensorium.bench import hop as bench
+
+    with run("bench hop", json) as output:
+        with _progress(quiet=json) as progress:
+            found = bench.run(progress)
+        output.result(found)
+        _show_figures(output, found, "two processes, microseconds from one into the hands of the other")
+
+
+@app.command
+def turn(
+    *,
+    turns: Annotated[int, Parameter(help="How many questions, with and without reading along.")] = 20,
+    personas: Annotated[int, Parameter(help="How many share the room.")] = 6,
+    json: Json = False,
+) -> None:
+    """How long a person waits for an answer, and where that time goes.
+
+    Recorded questions at the speed of speech, through an open microphone; from their last sample to the first
+    of the reply. Once with the model reading along while the person speaks, once without.
+
+    Example: sensorium bench turn --turns 40
+    """
+    from sensorium.bench import turn as bench
+
+    with run("bench turn", json) as output:
+        with _progress(quiet=json) as progress:
+            found = bench.run(turns, personas, progress)
+        output.result(found)
+        _show_turn(output, found)
+
+
+@app.command(name="barge-in")
+def barge_in(
+    *,
+    trials: Annotated[
+        int, Parameter(help="How many replies are spoken over, half of them to stop them.")
+    ] = 50,
+    personas: Annotated[int, Parameter(help="How many share the room.")] = 6,
+    json: Json = False,
+) -> None:
+    """How soon a persona falls silent when somebody interrupts, and whether it goes on when nobody does.
+
+    Interruptions, a listener's "yes" and "i see", coughs and doors, all in real time over a spoken reply.
+
+    Example: sensorium bench barge-in --trials 20
+    """
+    from sensorium.bench import barge_in as bench
+
+    with run("bench barge-in", json) as output:
+        with _progress(quiet=json) as progress:
+            found = bench.run(trials, personas, progress)
+        output.result(found)
+        _show_barge_in(output, found)
 
 
 @app.command
@@ -182,14 +248,52 @@ def _show_recovery(output: Output, found: dict[str, Any]) -> None:
     output.say(shown)
 
 
-def _show_parts(output: Output, found: dict[str, Any]) -> None:
+def _show_figures(output: Output, found: dict[str, Any], title: str) -> None:
     from rich.table import Table
 
     from sensorium.bench.figures import table
 
-    shown = Table(title=f"{found['settings']['bundle']}, one thread on one core, each part alone")
+    shown = Table(title=title)
     for column in ("", "median", "p99", "at most", ""):
         shown.add_column(column, justify="left" if not column else "right")
     for row in table(found):
         shown.add_row(*row)
     output.say(shown)
+
+
+def _show_turn(output: Output, found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from sensorium.bench.turn import PARTS
+
+    table = Table(title=f"{found['settings']['turns']} turns, {found['settings']['personas']} personas (ms)")
+    for column in ("", "reading along: median", "p95", "without: median", "p95"):
+        table.add_column(column, justify="left" if not column else "right")
+    both = (found, found["without"])
+    names = [("voice to voice", [one["voice_to_voice_ms"] for one in both])]
+    names += [(f"... {part.replace('_', ' ')}", [one["parts_ms"][part] for one in both]) for part in PARTS]
+    names.append(("tokens left to read", [one["prefill_tokens_after_endpoint"] for one in both]))
+    for name, values in names:
+        cells = [f"{value.get(key, 0):g}" for value in values for key in ("p50", "p95")]
+        table.add_row(name, *cells)
+    output.say(table)
+    output.text(f"unanswered {found['unanswered']}, underruns {found['underruns']}")
+
+
+def _show_barge_in(output: Output, found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"{found['settings']['trials']} replies spoken over")
+    for column in ("", "median", "p95"):
+        table.add_column(column, justify="left" if not column else "right")
+    for title, key in (
+        ("from the first sample to silence (ms)", "to_silence_ms"),
+        ("transcript ends off by (ms)", "truncation_error_ms"),
+        ("silent for nothing (ms)", "held_for_nothing_ms"),
+    ):
+        table.add_row(title, *(f"{found[key].get(name, 0):g}" for name in ("p50", "p95")))
+    output.say(table)
+    output.text(
+        f"missed {found['missed']} of {found['interruptions']} interruptions, "
+        f"stopped by {found['false_stops']} of {found['others']} other sounds"
+    )

@@ -18,6 +18,7 @@ from sensorium.cli.running import Bridge, bridged, opened, run_async, said, tota
 from sensorium.clock import SystemClock
 from sensorium.config import Config
 from sensorium.errors import BadInput, SensoriumError
+from sensorium.front.capture import captured
 from sensorium.front.house import House
 from sensorium.front.listening import at_once, in_real_time
 from sensorium.front.publisher import Recording
@@ -106,7 +107,9 @@ async def _turn(house: House, line: Line, number: int, out: Path, output: Output
     if line.sees:
         house.room.percepts = (line.sees,)
     pcm, rate_hz = await asyncio.to_thread(line.question)
-    sound = at_once(pcm, rate_hz) if fast else in_real_time(pcm, rate_hz, house.clock)
+    # At the speed of speech it is a microphone, and what is not heard in time is lost, as with people.
+    spoken = at_once(pcm, rate_hz) if fast else in_real_time(pcm, rate_hz, house.clock)
+    sound = spoken if fast else captured(spoken, rate_hz, house.counters)
     output.text(f"\n{PERSON}: {line.words}")
     report = await house.turn_voice(sound, rate_hz, Recording(), hands_free=True)
     path = out / f"{number:02d}-{report.persona or 'nobody'}.wav"

@@ -47,6 +47,14 @@ class SpokenReply:
         if word.word < len(words):
             self.phrase(PhraseSpoken(word.turn_id, words[word.word], word.start_sample, word.end_sample))
 
+    def heard_until(self, heard_samples: int) -> int:
+        """The sample at which `heard_text` ends: the end of its last whole phrase, else `heard_samples`."""
+        kept = [p for p in self._phrases if _heard_part(p, heard_samples)]
+        if not kept:
+            return 0
+        whole = _heard_part(kept[-1], heard_samples) == kept[-1].text.strip()
+        return kept[-1].end_sample if whole else heard_samples
+
     def heard_text(self, heard_samples: int) -> str:
         """The words of which at least half was played before sample `heard_samples`."""
         kept = [text for p in self._phrases if (text := _heard_part(p, heard_samples))]

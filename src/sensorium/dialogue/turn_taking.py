@@ -32,6 +32,8 @@ _MAX_BACKCHANNEL_WORDS = 3
 SUSPICION_S = 0.15
 # A held reply goes on after this silence when nothing was said that interrupts; words take 180 ms to come.
 RESUME_MS = 200
+# A held reply is silent already: whether words interrupt it can wait until there are some.
+CONSIDER_S = 0.6
 # Who speaks on for so long without an understandable word wants to be heard all the same.
 INSISTING_S = 1.2
 
@@ -111,6 +113,7 @@ class TurnTaker:
         self._speaks = False  # somebody does, surely
         self._done: list[str] = []
         self._text = ""
+        self._sure = True
         self._until_sample = 0
         self._paused_at_s: float | None = None
         self._p_end = 0.0
@@ -137,10 +140,10 @@ class TurnTaker:
                 self._paused_at_s, self._speaks = None, True
                 return self._hold(now_s)
             case Words(text=text, until_sample=until, confidence=confidence):
-                self._text = text.strip()
+                self._text, self._sure = text.strip(), confidence >= UNCLEAR_BELOW
                 self._until_sample = max(self._until_sample, until)
-                if self._replying_id and confidence >= UNCLEAR_BELOW:
-                    return self._interrupt_or_wait(now_s)
+                if self._replying_id and self._held_since_s is None and self._means_it:
+                    return self._interrupt()
             case SpeechPaused(silence_ms=silence, p_end=p_end):
                 self._paused_at_s, self._speaks = now_s - silence / 1000.0, False
                 self._p_end = p_end
@@ -164,7 +167,7 @@ class TurnTaker:
         if due_s is None or now_s + 1e-6 < due_s:
             return Wait(due_s)
         if self._held_since_s is not None:
-            return self._interrupt() if self._speaks else self._resume()
+            return self._interrupt() if self._speaks or self._means_it else self._resume()
         if self._replying_id:
             self._forget()
             return Wait()
@@ -173,12 +176,17 @@ class TurnTaker:
     def _due_s(self) -> float | None:
         if self._held_since_s is not None:
             if self._speaks:
-                return self._held_since_s + INSISTING_S
+                return self._held_since_s + (CONSIDER_S if self._means_it else INSISTING_S)
             quiet_s = None if self._paused_at_s is None else self._paused_at_s + RESUME_MS / 1000.0
             return max(quiet_s or 0.0, self._held_since_s + SUSPICION_S)
         if self._endpointing is None or self._paused_at_s is None or not self.text:
             return None
         return self._paused_at_s + self._endpointing.wait_ms(self._p_over()) / 1000.0
+
+    @property
+    def _means_it(self) -> bool:
+        """Are there words that want the turn?"""
+        return self._sure and bool(self.text) and not is_backchannel(self.text)
 
     def _p_over(self) -> float:
         """The model's opinion of these very words, else what the silence says."""
@@ -196,11 +204,6 @@ class TurnTaker:
         turn_id, self._held_since_s = self._replying_id, None
         self._forget()
         return Resume(turn_id)
-
-    def _interrupt_or_wait(self, now_s: float) -> Decision:
-        if self.text and not is_backchannel(self.text):
-            return self._interrupt()
-        return self._decide(now_s)
 
     def _interrupt(self) -> Interrupt:
         turn_id, self._replying_id, self._held_since_s = self._replying_id, 0, None

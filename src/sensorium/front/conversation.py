@@ -70,6 +70,11 @@ class Conversation:
         self.running = Running()
         self.last_report: TurnReport | None = None
 
+    async def idle(self) -> None:
+        """Returns when no turn is under way."""
+        async with self._one_at_a_time:
+            return
+
     @property
     def ears(self) -> Ears | None:
         return self._parts.ears

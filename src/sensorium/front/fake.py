@@ -1,7 +1,6 @@
 """Workers without models or processes: they sit at the other end of a real socket and speak the real framing.
 
-For tests of everything in front of the workers. Each answers every request of its protocol, in order, and
-can be told to die.
+Each answers every request of its protocol, in order, and can be told to die.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +18,7 @@ from sensorium.errors import SensoriumError, WorkerDied
 from sensorium.front.line import Channel
 from sensorium.front.supervisor import Link
 from sensorium.request import Prompt, Usage
+from sensorium.wire.payloads import Payloads, Rings
 from sensorium.wire.records import (
     AdapterLoaded,
     Began,
@@ -286,8 +286,9 @@ class FakeProcess:
 
     async def start(self) -> None:
         ours, theirs = socket.socketpair()
-        self._channel = await Channel.open(ours, self._link.incoming)
-        self._theirs = await Channel.open(theirs, self._worker.outgoing)
+        with closing(Rings.create(self._link.line.worker)) as rings:
+            self._channel = await Channel.open(ours, self._link.incoming, Payloads.of_front(rings))
+            self._theirs = await Channel.open(theirs, self._worker.outgoing, Payloads.of_worker(rings))
         self._tasks = [asyncio.create_task(self._serve()), asyncio.create_task(self._deliver())]
         self._link.line.up(self._channel, Ready(self._link.line.worker, 0.0, self._facts))
 

@@ -6,15 +6,18 @@ Knows framing and records, nothing of processes (`supervisor`) or of what a requ
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from sensorium.errors import BadInput, SensoriumError, WorkerDied, from_wire
+from sensorium.errors import BadInput, SensoriumError, WorkerDied, WorkerFailed, from_wire
 from sensorium.metrics import Counters
 from sensorium.wire import framing
+from sensorium.wire.payloads import Payloads
 from sensorium.wire.records import Failed, Inspect, Ready, Record, Stats
+from sensorium.wire.ring import Buffer
 
 _READ_BYTES = 256 * 1024
 
@@ -22,50 +25,108 @@ Message = tuple[Record, bytes]
 
 
 class Channel:
-    """One connected socket as records in both directions. Lives as long as one worker process."""
+    """One connected socket as records in both directions. Lives as long as one worker process.
+
+    Whether a payload travels in the socket or in shared memory is for `payloads` to say.
+    """
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, record_type: object
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        record_type: object,
+        payloads: Payloads,
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._decoder = framing.Decoder(record_type)
+        self._payloads = payloads
+        self._over = False
+        # Set when there is room in the ring again, or when nobody will ever make any.
+        self._room = asyncio.Event()
 
     @classmethod
-    async def open(cls, sock: socket.socket, record_type: object) -> Channel:
-        """Takes the connected socket over. `record_type` is the union that is let in, e.g. `FromLlm`."""
+    async def open(cls, sock: socket.socket, record_type: object, payloads: Payloads) -> Channel:
+        """Takes the connected socket and the payloads over. `record_type` is the union that is let in, e.g.
+        `FromLlm`."""
         sock.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=sock)
-        return cls(reader, writer, record_type)
+        return cls(reader, writer, record_type, payloads)
 
-    def send(self, record: Record, payload: framing.Buffer = b"") -> None:
-        """Queues one record. To a dead worker it is dropped: whoever waits for an answer learns it there."""
+    def send(self, record: Record, payload: Buffer = b"") -> None:
+        """Queues one record. To a dead worker it is dropped: whoever waits for an answer learns it there.
+
+        Raises BadInput for what no frame can carry, WorkerFailed when the worker damaged the shared memory.
+        """
         if not self._writer.is_closing():
-            self._writer.write(framing.encode(record, payload))
+            with self._damage_ends_it():
+                self._writer.write(self._payloads.encode(record, payload))
 
     async def drain(self) -> None:
-        """Waits until the worker takes more. Raises WorkerDied when it never will."""
+        """Waits until the worker takes more, of records and of payloads. Raises WorkerDied when it never
+        will, WorkerFailed as `send` does."""
         try:
             await self._writer.drain()
         except ConnectionError as e:
             raise WorkerDied("the worker's connection is closed") from e
+        while self._is_full():
+            await self._wait_for_room()
 
     async def messages(self) -> AsyncIterator[Message]:
         """Until the worker closes its end. Raises BadInput when what comes is no record of this worker."""
-        while True:
-            try:
-                data = await self._reader.read(_READ_BYTES)
-            except ConnectionError:
-                return
-            if not data:
-                return
-            for message in self._decoder.feed(data):
-                yield message
+        try:
+            while data := await self._read():
+                for record, payload in self._decoder.feed(data):
+                    yield record, self._payloads.fetch(payload)
+        finally:
+            self._end()
 
     async def close(self) -> None:
+        self._end()
         self._writer.close()
         with suppress(ConnectionError):  # a killed worker resets the connection
             await self._writer.wait_closed()
+        self._payloads.close()
+
+    async def _read(self) -> bytes:
+        try:
+            return await self._reader.read(_READ_BYTES)
+        except ConnectionError:
+            return b""
+
+    def _is_full(self) -> bool:
+        if self._over:
+            raise WorkerDied("the worker's connection is closed")
+        with self._damage_ends_it():
+            return self._payloads.full
+
+    async def _wait_for_room(self) -> None:
+        room_fd = self._payloads.room_fd
+        assert room_fd is not None
+        self._room.clear()
+        asyncio.get_running_loop().add_reader(room_fd, self._room_came, room_fd)
+        await self._room.wait()
+
+    def _room_came(self, room_fd: int) -> None:
+        asyncio.get_running_loop().remove_reader(room_fd)
+        with suppress(BlockingIOError):
+            os.eventfd_read(room_fd)
+        self._room.set()
+
+    def _end(self) -> None:
+        """Nobody makes room any more: whoever waits for it learns that."""
+        self._over = True
+        if (room_fd := self._payloads.room_fd) is not None:
+            asyncio.get_running_loop().remove_reader(room_fd)
+        self._room.set()
+
+    @contextmanager
+    def _damage_ends_it(self) -> Iterator[None]:
+        try:
+            yield
+        except WorkerFailed:
+            self._writer.close()  # the supervisor sees the end, and starts another worker
+            raise
 
 
 class Line:

@@ -166,7 +166,8 @@ class EarStream:
         self.closed = False
 
     async def send_audio(self, pcm: bytes) -> None:
-        """Mono s16le at the stream's rate, any length. Raises WorkerDied."""
+        """Mono s16le at the stream's rate, any length. Waits while the ear has not taken what lies in its
+        ring, and loses nothing (`capture` does, of live sound). Raises WorkerDied, WorkerFailed."""
         step = 2 * (self._sample_rate_hz // 2)
         for at in range(0, len(pcm), step):
             self._channel.send(Hear(self._stream_id), pcm[at : at + step])

@@ -16,6 +16,14 @@ MAX_AHEAD_S = 2.0
 BLOCK_S = 0.02
 
 
+class Pause(NamedTuple):
+    """A reply that was held, and went on or was cleared."""
+
+    turn_id: int
+    start_s: float
+    end_s: float
+
+
 class Silence(NamedTuple):
     """From `hold` or `clear` on; `fell_s` is when the last block that was under way had been played."""
 
@@ -25,7 +33,8 @@ class Silence(NamedTuple):
 
 
 class Player:
-    """A `Publisher`. `underruns` counts how often it had nothing to play in the middle of a reply."""
+    """A `Publisher`. `begun` is set by each turn's first sound; `underruns` counts how often it had nothing
+    to play in the middle of a reply."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -38,9 +47,13 @@ class Player:
         self._held_id = 0
         self._cleared: set[int] = set()
         self.pcm = bytearray()
+        self.begun = asyncio.Event()
         self.first_sound_s: dict[int, float] = {}
         self.underruns = 0
         self.silences: list[Silence] = []
+        self.pauses: list[Pause] = []
+        self._held_since_s = 0.0
+        self._last_heard: dict[int, int] = {}
 
     async def send_audio(self, turn_id: int, pcm: bytes, sample_rate_hz: int) -> None:
         if turn_id in self._cleared:
@@ -64,34 +77,46 @@ class Player:
         return self._played(self._clock.now_s()) if turn_id == self._turn_id else 0
 
     async def hold(self, turn_id: int) -> None:
-        self._held_id = turn_id
+        if turn_id == self._held_id:
+            return
+        self._held_id, self._held_since_s = turn_id, self._clock.now_s()
         if turn_id != self._turn_id or self._playing_since_s is None:
             return
         block = round(BLOCK_S * self._rate_hz)
         played = -(-self._played(self._clock.now_s()) // block) * block
         self._num_played = min(played, self._num_given)
         self._playing_since_s = None
+        self._last_heard[turn_id] = self._num_played
         self._note_silence(turn_id)
 
     async def resume(self, turn_id: int) -> None:
         if turn_id != self._held_id:
             return
-        self._held_id = 0
+        self._end_hold()
         if turn_id == self._turn_id and self._playing_since_s is None:
             self._playing_since_s = self._clock.now_s()
             self._changed.set()
 
     async def clear(self, turn_id: int) -> None:
         await self.hold(turn_id)
-        self._held_id = 0
+        self._end_hold()
         self._cleared.add(turn_id)
         self._changed.set()
+
+    def last_heard_samples(self, turn_id: int) -> int:
+        """How far the turn had come when it was held last."""
+        return self._last_heard.get(turn_id, 0)
+
+    def _end_hold(self) -> None:
+        self.pauses.append(Pause(self._held_id, self._held_since_s, self._clock.now_s()))
+        self._held_id = 0
 
     def _begin(self, turn_id: int, rate_hz: int, now_s: float) -> None:
         self._turn_id, self._rate_hz = turn_id, rate_hz
         self._num_given = self._num_played = 0
         self._playing_since_s = None if turn_id == self._held_id else now_s
         self.first_sound_s[turn_id] = now_s
+        self.begun.set()
 
     def _played(self, now_s: float) -> int:
         if self._playing_since_s is None:

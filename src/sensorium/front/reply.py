@@ -132,6 +132,7 @@ class Speaker(NamedTuple):
         else:
             heard_samples = min(heard_samples, publisher.heard_samples(turn.turn_id))
             draft.heard_text = self.show(draft.spoken.heard_text(heard_samples))
+            draft.heard_until_sample = draft.spoken.heard_until(heard_samples)
         if draft.heard_text:
             with self.trace.stage("record", turn.turn_id):
                 await self.room.said(

@@ -48,6 +48,7 @@ class TurnReport:
     pcm: bytes = field(repr=False)
     sample_rate_hz: int
     stages: tuple[Stage, ...] = field(repr=False)
+    heard_until_sample: int = 0
 
     def row(self, wav: str = "") -> dict[str, object]:
         """The turn as one JSON object; sound is named by the file it was written to."""
@@ -73,6 +74,7 @@ class Draft:
     silent: bool = False
     interrupted: bool = False
     heard_text: str = ""
+    heard_until_sample: int = 0
     error: SensoriumError | None = None
     num_stt: int = 0
     num_phrases: int = 0
@@ -129,6 +131,7 @@ class Draft:
             pcm=bytes(self.pcm),
             sample_rate_hz=self.sample_rate_hz,
             stages=stages,
+            heard_until_sample=self.heard_until_sample,
         )
 
 

@@ -12,7 +12,7 @@ import socket
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from itertools import count
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
@@ -23,6 +23,7 @@ from sensorium.front.heartbeat import EVERY_S, Heartbeat
 from sensorium.front.line import Channel, Line, Message
 from sensorium.front.queueing import QueuedTime
 from sensorium.metrics import Counters
+from sensorium.wire.payloads import Payloads, Rings
 from sensorium.wire.records import Computing, Failed, Ping, Pong, Ready, Record, Stop
 
 STOP_S = 2.0
@@ -56,9 +57,9 @@ class WorkerSpec(NamedTuple):
     ready_timeout_s: float = 120.0
     command: tuple[str, ...] = ()
 
-    def full_command(self, fd: int) -> tuple[str, ...]:
+    def full_command(self, fd: int, rings: Rings) -> tuple[str, ...]:
         start = self.command or (sys.executable, "-m", f"sensorium.workers.{self.name}")
-        return (*start, "--fd", str(fd), *self.arguments)
+        return (*start, "--fd", str(fd), "--rings", rings.argument, *self.arguments)
 
 
 class _Life(NamedTuple):
@@ -134,26 +135,31 @@ class Worker:
             await self._end(life, politely=True)
 
     async def _spawn(self) -> _Life:
-        ours, theirs = socket.socketpair()
-        try:
-            log = await asyncio.to_thread(_open_log, self._spec.log_path)
-            with log, theirs:
-                process = await _started(self._spec.full_command(theirs.fileno()), theirs.fileno(), log)
-        except BaseException as e:
-            theirs.close()
-            ours.close()
-            if isinstance(e, OSError):
-                what = e.filename or f"the {self._link.line.title} process"
-                raise WorkerFailed(f"{what} could not be opened or started: {e.strerror}") from e
-            raise
-        try:
-            channel = await Channel.open(ours, self._link.incoming)
-        except BaseException:
-            process.kill()
-            await process.wait()
-            ours.close()
-            raise
+        with ExitStack() as undo:
+            ours, theirs = map(undo.enter_context, socket.socketpair())
+            with closing(Rings.create(self._link.line.worker)) as rings, theirs:
+                payloads = undo.enter_context(closing(Payloads.of_front(rings, self._count_full)))
+                process = await self._started(theirs.fileno(), rings)
+            try:
+                channel = await Channel.open(ours, self._link.incoming, payloads)
+            except BaseException:
+                process.kill()
+                await process.wait()
+                raise
+            undo.pop_all()  # the channel closes them
         return _Life(process, channel, channel.messages())
+
+    async def _started(self, fd: int, rings: Rings) -> asyncio.subprocess.Process:
+        """Raises WorkerFailed when the log or the process cannot be opened or started."""
+        try:
+            with await asyncio.to_thread(_open_log, self._spec.log_path) as log:
+                return await _started(self._spec.full_command(fd, rings), (fd, *rings), log)
+        except OSError as e:
+            what = e.filename or f"the {self._link.line.title} process"
+            raise WorkerFailed(f"{what} could not be opened or started: {e.strerror}") from e
+
+    def _count_full(self, direction: str) -> None:
+        self._counters.add("ring_full_total", worker=self._link.line.worker, direction=direction)
 
     async def _ready(self, life: _Life) -> Ready:
         title = self._link.line.title
@@ -255,7 +261,7 @@ class Worker:
         return f"{tail}; see {self._spec.log_path}" if tail else f"see {self._spec.log_path}"
 
 
-async def _started(command: Sequence[str], fd: int, log: IO[Any]) -> asyncio.subprocess.Process:
+async def _started(command: Sequence[str], fds: Sequence[int], log: IO[Any]) -> asyncio.subprocess.Process:
     """The process, in a session of its own. Cancelled in the middle, it leaves none behind."""
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
@@ -263,7 +269,7 @@ async def _started(command: Sequence[str], fd: int, log: IO[Any]) -> asyncio.sub
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            pass_fds=(fd,),
+            pass_fds=fds,
             start_new_session=True,
             env={**os.environ, **_ONE_THREAD},
         )

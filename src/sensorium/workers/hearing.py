@@ -238,7 +238,7 @@ def main() -> int:
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="native: the mind's own ear")
     parser.add_argument("--bundle", default="nano", help="name of a shipped bundle, or a bundle's folder")
     args = parser.parse_args()
-    return shell.run(args.fd, ToHearing, lambda front: serve(front, args.engine, args.bundle))
+    return shell.run(args.fd, ToHearing, lambda front: serve(front, args.engine, args.bundle), args.rings)
 
 
 if __name__ == "__main__":

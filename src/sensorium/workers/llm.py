@@ -285,7 +285,7 @@ def main() -> int:
         limits = Limits(context_tokens=bundle.context_tokens, batch_ms=args.batch_ms)
         serve(front, bundle, config, args.adapter_mb << 20, limits, SystemClock())
 
-    return shell.run(args.fd, ToLlm, start)
+    return shell.run(args.fd, ToLlm, start, args.rings)
 
 
 if __name__ == "__main__":

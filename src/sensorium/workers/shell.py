@@ -22,33 +22,40 @@ from typing import Any
 from sensorium import garbage
 from sensorium.errors import BadInput, SensoriumError
 from sensorium.wire import framing
+from sensorium.wire.payloads import Payloads, Rings
 from sensorium.wire.records import Computing, Failed, Inspect, Ping, Pong, Ready, Record, Stats, Stop
+from sensorium.wire.ring import Buffer
 from sensorium.workers import priority
 
 Message = tuple[Record, bytes]
+_Received = tuple[Record, bytes | framing.Slot]
 
 # A worker that got nothing to do for so long is idle: time to tidy up.
 IDLE_S = 1.0
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
-_READ_BYTES = 256 * 1024
+# A larger buffer is taken from the system and given back at each read, which costs tens of microseconds.
+_READ_BYTES = 64 * 1024
 _PR_SET_PDEATHSIG = 1
 
 
 class Shell:
-    """The worker's end of the socket `fd`; `in_type` is the union it receives, e.g. `ToLlm`.
+    """The worker's end of the socket `fd`; `in_type` is the union it receives, e.g. `ToLlm`. `rings`: the
+    shared memory beside it; without, all payloads travel in the socket.
 
+    A payload stays in its slot until the worker takes the message: so the front knows how much waits.
     `send` may be called from any thread; `messages`, `take` and `take_waiting` from one.
     """
 
-    def __init__(self, fd: int, in_type: object) -> None:
+    def __init__(self, fd: int, in_type: object, rings: Rings | None = None) -> None:
         try:
             self._socket = socket.socket(fileno=fd)
         except OSError as e:
             raise BadInput(f"--fd {fd} is not a socket: {e.strerror}") from e
         self._socket.setblocking(True)
+        self._payloads = Payloads() if rings is None else Payloads.of_worker(rings)
         self._decoder = framing.Decoder(in_type)
         # None: no more will come. An error: what came could not be read.
-        self._mailbox: queue.SimpleQueue[Message | BadInput | None] = queue.SimpleQueue()
+        self._mailbox: queue.SimpleQueue[_Received | BadInput | None] = queue.SimpleQueue()
         self._send_lock = threading.Lock()
         self._ended = False
         self._pauses = garbage.Pauses()
@@ -67,10 +74,10 @@ class Shell:
         self._looked = True
         self.send(Ready(worker, round(warm_s, 4), {"pid": os.getpid(), **facts}))
 
-    def send(self, record: Record, payload: framing.Buffer = b"") -> None:
+    def send(self, record: Record, payload: Buffer = b"") -> None:
         """Sends one record; blocks while the front does not read. When the front is gone it is dropped."""
-        frame = framing.encode(record, payload)
-        with self._send_lock:
+        with self._send_lock:  # slots and frames have one order
+            frame = self._payloads.encode(record, payload)
             try:
                 self._socket.sendall(frame)
             except (BrokenPipeError, ConnectionResetError):
@@ -135,20 +142,25 @@ class Shell:
             return None
         self._waits = True
         try:
-            message = self._next(timeout_s)
+            received = self._next(timeout_s)
         except queue.Empty:
             return None
         finally:
             self._looked = True
             self._waits = False
-        if message is None:
+        if received is None:
             self._ended = True
-        elif isinstance(message, BadInput):
+            return None
+        try:
+            if isinstance(received, BadInput):
+                raise received
+            record, payload = received
+            return record, self._payloads.fetch(payload)
+        except BadInput:
             self._ended = True
-            raise message
-        return message
+            raise
 
-    def _next(self, timeout_s: float | None) -> Message | BadInput | None:
+    def _next(self, timeout_s: float | None) -> _Received | BadInput | None:
         if timeout_s is None:
             with suppress(queue.Empty):
                 return self._mailbox.get(timeout=IDLE_S)
@@ -167,6 +179,8 @@ class Shell:
         with suppress(OSError):  # the other end may be faster
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+        with self._send_lock:
+            self._payloads.close()
 
     def _read(self) -> None:
         try:
@@ -179,7 +193,7 @@ class Shell:
         except OSError:
             self._mailbox.put(None)
 
-    def _deliver(self, record: Record, payload: bytes) -> None:
+    def _deliver(self, record: Record, payload: bytes | framing.Slot) -> None:
         if isinstance(record, Ping):
             alive = self._looked or self._waits
             self._looked = False
@@ -191,21 +205,26 @@ class Shell:
 
 
 def argument_parser(worker: str) -> argparse.ArgumentParser:
-    """A parser that knows `--fd`; the worker adds its own arguments."""
+    """A parser that knows `--fd` and `--rings`; the worker adds its own arguments."""
     parser = argparse.ArgumentParser(prog=f"sensorium.workers.{worker}")
     parser.add_argument("--fd", type=int, required=True, help="socket to the front, inherited")
+    parser.add_argument("--rings", default="", help="shared memory beside the socket, inherited")
     return parser
 
 
-def run(fd: int, in_type: object, serve: Callable[[Shell], None]) -> int:
-    """The whole life of a worker process around `serve`; returns the exit code.
+def run(fd: int, in_type: object, serve: Callable[[Shell], None], rings: str = "") -> int:
+    """The whole life of a worker process around `serve`; returns the exit code. `fd` and `rings` are what the
+    parser found.
 
     A SensoriumError that leaves `serve` is reported as `Failed(turn_id=0)`; anything else is a bug: one line
     on stderr and exit code 70.
     """
     _follow_the_front()
     try:
-        shell = Shell(fd, in_type)
+        inherited = Rings.parse(rings) if rings else None
+        shell = Shell(fd, in_type, inherited)
+        if inherited is not None:
+            inherited.close()
     except BadInput as e:
         print(e.one_line(), file=sys.stderr, flush=True)
         return e.exit_code

@@ -105,7 +105,7 @@ def main() -> int:
     parser = shell.argument_parser("vision")
     parser.add_argument("--bundle", default="nano", help="name of a shipped bundle, or a bundle's folder")
     args = parser.parse_args()
-    return shell.run(args.fd, ToVision, lambda front: serve(front, args.bundle))
+    return shell.run(args.fd, ToVision, lambda front: serve(front, args.bundle), args.rings)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.unit.cli.conftest import Sensorium
 
-from sensorium.bench import parts
+from sensorium.bench import hop, parts
 from sensorium.bench.figures import Figure, report
 
 FIGURES = [
@@ -45,6 +45,17 @@ def test_with_json_it_is_one_object(sensorium: Sensorium) -> None:
     assert value["ear_chunk_ms"]["met"] is True and value["eye_picture_ms"]["met"] is False
     assert value["speech_rtf"]["met"] is None
     assert {"commit", "machine", "settings"} <= value.keys()
+
+
+def test_hops_are_a_table_and_one_object(sensorium: Sensorium, monkeypatch: pytest.MonkeyPatch) -> None:
+    figure = Figure("in_a_ring_640_to_a_worker_us", "640 bytes to a worker, in a ring (us)", 1000.0, [80.0])
+    monkeypatch.setattr(hop, "run", lambda progress: report("", [figure], {}))
+
+    shown = sensorium("bench", "hop")
+    value = sensorium("bench", "hop", "--json").value
+
+    assert "640 bytes to a worker" in shown.out and "met" in shown.out
+    assert value["in_a_ring_640_to_a_worker_us"]["p99"] == 80.0
 
 
 def test_a_bundle_that_is_not_there_is_one_line(sensorium: Sensorium) -> None:

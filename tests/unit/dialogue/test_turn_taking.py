@@ -115,12 +115,14 @@ def test_speaking_over_a_reply_interrupts_it_once() -> None:
             (0.5, SpeechStarted(1, 8_000)),
             (0.7, Words(1, "wait", 11_200)),
             (0.8, Words(1, "wait stop", 12_800)),
-            (0.9, ReplyEnded(4)),
+            (1.1, Tick()),
+            (1.15, ReplyEnded(4)),
             (1.3, SpeechPaused(1, 20_800, 300, 1.0)),
         ],
     )
 
-    assert decided[2] == Interrupt(4)
+    assert decided[1:3] == [Hold(4, pytest.approx(1.7)), Wait(pytest.approx(1.1))]
+    assert decided[4] == Interrupt(4)
     assert sum(isinstance(d, Interrupt) for d in decided) == 1
     assert decided[-1] == Reply("wait stop", 12_800)
 
@@ -215,7 +217,10 @@ def test_who_goes_on_before_the_reply_is_heard_holds_it() -> None:
     assert isinstance(taker.handle(SpeechPaused(1, 9_600, 250, 1.0), 0.8), Reply)
     decisions(taker, [(0.82, SpeechStarted(1, 13_000))])
     assert taker.handle(ReplyStarted(5), 0.85) == Hold(5, pytest.approx(2.05))
-    assert taker.handle(Words(1, "who are you", 16_000), 1.0) == Interrupt(5)
+    assert taker.handle(Words(1, "who are you", 16_000), 1.0) == Wait(pytest.approx(1.45))
+    # short words are decided when they are over
+    assert taker.handle(SpeechPaused(1, 17_000, 100, 0.0), 1.1) == Wait(pytest.approx(1.2))
+    assert taker.handle(Tick(), 1.21) == Interrupt(5)
 
 
 @pytest.mark.parametrize(

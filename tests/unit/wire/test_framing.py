@@ -57,7 +57,7 @@ def test_any_chunking_gives_the_same_records(sent, cuts):
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=3))
 def test_garbage_is_refused_or_waits_but_never_crashes(garbage, cuts):
     # Small lengths in front, so that the header really reaches the record decoder.
-    framed = struct.pack("<II", len(garbage), 0) + garbage
+    framed = struct.pack("<IIQ", len(garbage), 0, 0) + garbage
     for stream in (garbage, framed):
         decoder = framing.Decoder(FromSpeech)
         try:
@@ -88,7 +88,7 @@ def test_one_damaged_byte_never_crashes(position, value):
     frame[position % len(frame)] = value
     try:
         for record, payload in framing.Decoder(FromSpeech).feed(frame):
-            assert isinstance(payload, bytes)
+            assert isinstance(payload, bytes | framing.Slot)
             assert record is not None
     except BadInput:
         pass
@@ -97,7 +97,7 @@ def test_one_damaged_byte_never_crashes(position, value):
 def test_a_deeply_nested_header_is_bad_input():
     header = b"\x83\xa4type\xa5Stats\xa5nonce\x01\xa6values\x81\xa1a" + b"\x91" * 200_000 + b"\x01"
     with pytest.raises(BadInput):
-        framing.Decoder(FromSpeech).feed(struct.pack("<II", len(header), 0) + header)
+        framing.Decoder(FromSpeech).feed(struct.pack("<IIQ", len(header), 0, 0) + header)
 
 
 def test_a_header_of_another_direction_is_refused():
@@ -112,7 +112,16 @@ def test_a_header_of_another_direction_is_refused():
 def test_lengths_above_the_bounds_are_refused_before_anything_is_awaited(lengths):
     decoder = framing.Decoder(ToSpeech)
     with pytest.raises(BadInput, match="at most"):
-        decoder.feed(struct.pack("<II", *lengths))
+        decoder.feed(struct.pack("<IIQ", *lengths, 0))
+
+
+def test_a_payload_in_a_slot_is_named_and_not_sent():
+    in_slot = framing.frame(framing.encode_header(Say(1, "a")), framing.Slot(2**40, 300_000))
+    stream = in_slot + framing.encode(Say(2, "b"), b"inline")
+    assert framing.Decoder(ToSpeech).feed(stream) == [
+        (Say(1, "a"), framing.Slot(2**40, 300_000)),
+        (Say(2, "b"), b"inline"),
+    ]
 
 
 def test_the_encoder_keeps_the_bounds_too():

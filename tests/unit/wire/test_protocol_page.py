@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from sensorium.wire import framing, records
+from sensorium.wire import framing, payloads, records
 
 PAGE = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
 WORKERS = {"llm": "Llm", "hearing": "Hearing", "speech": "Speech", "vision": "Vision"}
@@ -42,3 +42,10 @@ def test_the_table_has_every_record_once_with_its_direction_and_fields():
 def test_the_bounds_of_a_frame_are_those_of_the_code():
     assert f"at most {framing.MAX_HEADER_BYTES >> 20} MiB" in PAGE
     assert f"at most {framing.MAX_PAYLOAD_BYTES >> 20} MiB" in PAGE
+
+
+def test_the_rings_are_those_of_the_code():
+    assert f"A payload of {payloads.INLINE_BELOW} bytes or more lies in the ring" in PAGE
+    for worker, shapes in payloads.SHAPES.items():
+        cells = " | ".join(f"{shape.num_slots} slots of {shape.slot_bytes:,} bytes" for shape in shapes)
+        assert f"| {worker} | {cells} |" in PAGE

@@ -32,4 +32,4 @@ def serve(worker: shell.Shell) -> None:
 
 if __name__ == "__main__":
     args = shell.argument_parser("echo").parse_args()
-    sys.exit(shell.run(args.fd, ToSpeech, serve))
+    sys.exit(shell.run(args.fd, ToSpeech, serve, args.rings))

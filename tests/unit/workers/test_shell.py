@@ -4,11 +4,14 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from sensorium.errors import BadInput
+from sensorium.wire import framing
+from sensorium.wire.payloads import SHAPES, Payloads, Rings
 from sensorium.wire.records import (
     Computing,
     Failed,
@@ -20,6 +23,7 @@ from sensorium.wire.records import (
     Pong,
     Ready,
     Say,
+    Sound,
     Stats,
     Stop,
     ToHearing,
@@ -138,6 +142,60 @@ def test_garbage_from_the_front_is_an_error_of_the_whole_worker(pair):
     front.socket.sendall(b"\xff" * 64)
     assert shell.take() == (Say(1, "a"), b"")
     with pytest.raises(BadInput):
+        shell.take()
+    assert shell.ended
+
+
+@pytest.fixture
+def with_rings(connect):
+    front, theirs = connect(FromSpeech)
+    with closing(Rings.create("speech")) as rings:
+        far = Payloads.of_front(rings)
+        shell = Shell(theirs.detach(), ToSpeech, rings)
+    yield front, far, shell
+    front.socket.close()
+    shell.close()
+    far.close()
+
+
+def test_a_payload_stays_in_its_slot_until_it_is_taken(with_rings):
+    front, far, shell = with_rings
+    num_slots = SHAPES["speech"].to_worker.num_slots
+    codes = [bytes([i]) * 400 for i in range(num_slots)]
+    front.socket.sendall(b"".join(far.encode(Say(i, ""), data) for i, data in enumerate(codes)))
+    front.sync()
+    # the reader thread has read them all, and still the front knows that they wait
+    assert far.full
+    assert shell.take() == (Say(0, ""), codes[0])
+    assert not far.full
+    assert [payload for _, payload in shell.take_waiting()] == codes[1:]
+
+
+def test_sound_of_many_threads_lies_in_the_ring_in_the_order_of_its_records(with_rings):
+    front, far, shell = with_rings
+
+    def speak(turn_id: int) -> None:
+        for i in range(50):
+            shell.send(Sound(turn_id, 16_000), bytes([turn_id, i]) * 640)
+
+    threads = [threading.Thread(target=speak, args=(turn_id,)) for turn_id in (1, 2, 3)]
+    for thread in threads:
+        thread.start()
+    got = []
+    for _ in range(150):
+        record, payload = front.receive()
+        got.append((record.turn_id, far.fetch(payload)))
+    for thread in threads:
+        thread.join()
+    for turn_id in (1, 2, 3):
+        mine = [payload for found, payload in got if found == turn_id]
+        assert mine == [bytes([turn_id, i]) * 640 for i in range(50)]
+
+
+def test_a_slot_that_was_never_written_is_an_error_of_the_whole_worker(with_rings):
+    front, _, shell = with_rings
+    front.socket.sendall(framing.frame(framing.encode_header(Say(1, "a")), framing.Slot(1, 400)))
+    with pytest.raises(BadInput, match="was not written"):
         shell.take()
     assert shell.ended
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ from tests.processes.conftest import until
 from sensorium.clock import SystemClock
 from sensorium.errors import BundleError, WorkerDied, WorkerFailed
 from sensorium.front.background import Background
+from sensorium.front.heartbeat import HUNG_AFTER_S
 from sensorium.front.links import SpeechLink
 from sensorium.front.supervisor import Worker, WorkerSpec
 from sensorium.metrics import Counters
@@ -35,6 +37,26 @@ def serve(front):
     front.ready("test", 0.0, {})
     for record, payload in front.messages():
         front.answer(record, {"alive": True})
+sys.exit(shell.run(fd, ToSpeech, serve))
+"""
+# Words that make the thread that computes hang, each in its own way; mostly the reader still answers.
+HANGS = """
+import ctypes, threading
+def serve(front):
+    front.ready("test", 0.0, {})
+    for record, payload in front.messages():
+        match getattr(record, "text", ""):
+            case "loop":
+                while True: pass
+            case "deadlock":
+                lock = threading.Lock()
+                lock.acquire(); lock.acquire()
+            case "native, without the interpreter":
+                ctypes.CDLL(None).pause()
+            case "native, with the interpreter":
+                ctypes.PyDLL(None).pause()
+            case _:
+                front.answer(record, {"alive": True})
 sys.exit(shell.run(fd, ToSpeech, serve))
 """
 SAYS_BACK = """
@@ -63,8 +85,10 @@ sys.exit(shell.run(fd, ToSpeech, serve))
 """
 
 
-def worker_of(program: str, tmp_path: Path, *, ready_timeout_s: float = 30.0) -> tuple[Worker, SpeechLink]:
-    counters = Counters()
+def worker_of(
+    program: str, tmp_path: Path, *, ready_timeout_s: float = 30.0, counters: Counters | None = None
+) -> tuple[Worker, SpeechLink]:
+    counters = counters or Counters()
     link = SpeechLink(counters)
     spec = WorkerSpec(
         "test",
@@ -157,7 +181,8 @@ async def test_a_start_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -
 
 
 async def test_a_killed_worker_comes_back_with_another_pid(tmp_path: Path) -> None:
-    worker, link = worker_of(SERVES, tmp_path)
+    counters = Counters()
+    worker, link = worker_of(SERVES, tmp_path, counters=counters)
     async with Background() as background:
         await worker.start()
         background.start(worker.serve())
@@ -171,7 +196,67 @@ async def test_a_killed_worker_comes_back_with_another_pid(tmp_path: Path) -> No
     await worker.stop()
 
     assert second != first
+    assert counters.get("worker_restarts_total", worker="speech", why="died") == 1
     assert not psutil.pid_exists(first) and not psutil.pid_exists(second)
+
+
+async def replaced(worker: Worker, link: SpeechLink, first: int) -> int:
+    """The pid of whoever serves in the place of `first`."""
+    while True:
+        try:
+            pid = (await link.line.inspect())["pid"]
+        except WorkerDied:
+            continue
+        if pid != first:
+            return pid
+
+
+@pytest.mark.parametrize(
+    "how", ["loop", "deadlock", "native, without the interpreter", "native, with the interpreter"]
+)
+async def test_a_worker_whose_computation_never_ends_is_replaced(tmp_path: Path, how: str) -> None:
+    counters = Counters()
+    worker, link = worker_of(HANGS, tmp_path, counters=counters)
+    async with Background() as background:
+        await worker.start()
+        background.start(worker.serve())
+        first = (await link.line.inspect())["pid"]
+        (await link.line.channel()).send(Say(1, how))
+        with pytest.raises(WorkerDied, match="hung and was killed; it is being restarted"):
+            await link.line.inspect()
+        second = await replaced(worker, link, first)
+    await worker.stop()
+
+    assert not psutil.pid_exists(first) and not psutil.pid_exists(second)
+    assert counters.get("worker_restarts_total", worker="speech", why="hung") == 1
+    assert counters.get("worker_restarts_total", worker="speech", why="died") == 0
+
+
+async def test_a_stopped_worker_is_replaced(tmp_path: Path) -> None:
+    worker, link = worker_of(SERVES, tmp_path)
+    async with Background() as background:
+        await worker.start()
+        background.start(worker.serve())
+        first = (await link.line.inspect())["pid"]
+        os.kill(first, signal.SIGSTOP)
+        with pytest.raises(WorkerDied, match="hung and was killed"):
+            await link.line.inspect()
+        await replaced(worker, link, first)
+    await worker.stop()
+    assert not psutil.pid_exists(first)
+
+
+async def test_a_front_that_stood_still_kills_nobody(tmp_path: Path) -> None:
+    worker, link = worker_of(SERVES, tmp_path)
+    async with Background() as background:
+        await worker.start()
+        background.start(worker.serve())
+        first = (await link.line.inspect())["pid"]
+        for _ in range(3):
+            time.sleep(1.5 * HUNG_AFTER_S)  # noqa: ASYNC251 (the loop stands still)
+            await asyncio.sleep(0.25)
+            assert (await link.line.inspect())["pid"] == first
+    await worker.stop()
 
 
 async def test_killed_in_the_middle_it_leaves_no_memory_and_no_file_behind(tmp_path: Path) -> None:

@@ -13,12 +13,12 @@ from cyclopts import App, Parameter
 
 from sensorium.cli.output import Json, Output, run
 from sensorium.cli.running import run_async
-from sensorium.errors import WorkerFailed
+from sensorium.errors import BadInput, WorkerFailed
 
 if TYPE_CHECKING:
     from sensorium.bench.prefix import Progress
 
-app = App(name="bench", help="Measure prefix reuse, what the senses cost, live turns, memory, long runs.")
+app = App(name="bench", help="Measure prefix reuse, the senses, live turns, recovery, memory, long runs.")
 
 
 @app.command
@@ -200,6 +200,31 @@ def soak(
         _show_rows(output, f"{personas} personas, {minutes:g} minutes", ("", ""), bench.rows(found))
 
 
+@app.command
+def recovery(
+    *,
+    rounds: Annotated[int, Parameter(help="How often each worker dies and hangs.")] = 1,
+    bundle: Annotated[str, Parameter(help="A shipped bundle, or a bundle's folder.")] = "nano",
+    json: Json = False,
+) -> None:
+    """How long the room is without a worker that dies or hangs, until its replacement is ready.
+
+    Each of the four workers is killed (SIGKILL) and stopped (SIGSTOP) in a house of its own home folder; then
+    a turn that needs it must be answered. The longest is held against 3 s. A round takes about half a minute.
+
+    Example: sensorium bench recovery --rounds 3
+    """
+    from sensorium.bench import recovery as bench
+
+    with run("bench recovery", json) as output:
+        if rounds < 1:
+            raise BadInput(f"--rounds is at least 1, not {rounds}")
+        with _progress(quiet=json) as progress:
+            found = run_async(bench.run(bundle, rounds, progress))
+        output.result(found)
+        _show_recovery(output, found)
+
+
 def _equality(bundle: str) -> dict[str, Any]:
     """Two engines in a process of its own, so that their memory is nobody else's."""
     command = [sys.executable, "-m", "sensorium.bench.equality", "--bundle", bundle]
@@ -265,6 +290,26 @@ def _show_rows(output: Output, title: str, columns: Sequence[str], rows: Sequenc
     for row in rows:
         table.add_row(*row)
     output.say(table)
+
+
+def _show_recovery(output: Output, found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from sensorium.bench.recovery import table
+
+    shown = Table(title=f"{found['settings']['bundle']}, seconds from the signal")
+    for column in (
+        "worker",
+        "it",
+        "replaced",
+        "longest",
+        "next turn answered",
+        f"at most {found['bar_s']:g}",
+    ):
+        shown.add_column(column, justify="left" if column in ("worker", "it") else "right")
+    for row in table(found):
+        shown.add_row(*row)
+    output.say(shown)
 
 
 def _show_figures(output: Output, found: dict[str, Any], title: str) -> None:

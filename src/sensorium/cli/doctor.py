@@ -21,6 +21,7 @@ from sensorium.cli.output import Home, Json, run
 from sensorium.config import Config
 from sensorium.errors import SensoriumError
 from sensorium.store.store import Store
+from sensorium.workers import priority
 
 _PACKAGES = (
     "llama-cpp-python", "onnxruntime", "numpy", "msgspec", "apsw", "samplerate", "simplejpeg", "pyspng",
@@ -49,6 +50,7 @@ def examine(config: Config) -> list[Finding]:
         _home(home),
         _store(config.store_path),
         _machine(),
+        _priority(),
         _gpu(),
     ]
 
@@ -114,6 +116,20 @@ def _machine() -> Finding:
     if memory_gb < 2:
         return Finding("machine", "missing", detail, "2 GB memory are needed")
     return Finding("machine", "ok", detail)
+
+
+def _priority() -> Finding:
+    granted = priority.granted()
+    if granted == "real-time":
+        return Finding("priority", "ok", "ears and mouths run in real time")
+    remedy = (
+        'echo "$USER - rtprio 1" | sudo tee /etc/security/limits.d/sensorium.conf, then log in again; in a '
+        "container: --cap-add SYS_NICE"
+    )
+    detail = "ears and mouths queue for a core before others, but not in real time"
+    if granted == "normal":
+        detail = "ears and mouths queue for a core as everybody does"
+    return Finding("priority", "optional", detail, remedy)
 
 
 def _gpu() -> Finding:

@@ -136,17 +136,28 @@ def tables(values: dict[str, Any]) -> list[tuple[str, list[Row]]]:
         ("composition cache hits", f"{values['composition_cache']['hit_rate']:.1%}"),
     ]
     times = [(f"{name} {at}", f"{ms:.1f}") for name, found in _times(values) for at, ms in found.items()]
+    late = [(name, f"{int(ms['count'])}, at most {ms['max']:.0f} ms") for name, ms in _late(values).items()]
     return [
         ("memory by process (MB)", [(name, f"{mb:,.1f}") for name, mb in values["memory"].items()]),
         ("memory by kind (MB)", kinds),
         ("prefixes", prefixes),
         ("times (ms)", times),
+        *([("event loop late in", late)] if late else []),
     ]
+
+
+def _late(values: dict[str, Any]) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = values["loop_late_in_ms"]
+    return found
 
 
 def _times(values: dict[str, Any]) -> list[tuple[str, dict[str, float]]]:
     """Distributions that have something in them, by worker."""
-    found = [("front.loop_lag", values["loop_lag_ms"])]
+    found = [
+        (f"front.{n.removesuffix('_ms')}", v)
+        for n, v in values.items()
+        if n.endswith(("lag_ms", "gc_full_ms"))
+    ]
     for worker, facts in values["workers"].items():
         found += [(f"{worker}.{n.removesuffix('_ms')}", v) for n, v in facts.items() if n.endswith("_ms")]
     return [

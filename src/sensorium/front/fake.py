@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing
 from typing import Protocol
@@ -30,6 +31,7 @@ from sensorium.wire.records import (
     Failed,
     Finished,
     Generate,
+    Grant,
     Hear,
     Heard,
     Inspect,
@@ -198,7 +200,8 @@ class _FakeStream:
 class FakeMouth:
     """Every word is a tenth of a second at 16 kHz; every `Say` is a phrase. `Cancel` gives `Spoken`.
 
-    Codes sound for 40 ms a frame; a word of them is over when the next one comes, or at the end.
+    Codes sound for 40 ms a frame; a word of them is over when the next one comes, or at the end. What is not
+    granted waits; `num_sent` samples of a turn were.
     """
 
     outgoing: object = ToSpeech
@@ -208,11 +211,15 @@ class FakeMouth:
         self.texts: dict[int, str] = {}
         self.codes: dict[int, bytes] = {}
         self._words: dict[int, tuple[int, int]] = {}  # number and first sample of the one under way
+        self._waiting: dict[int, deque[tuple[Record, bytes]]] = {}
+        self._granted: dict[int, int] = {}
+        self.num_sent: dict[int, int] = {}
 
     def handle(self, record: Record, payload: bytes, channel: Channel) -> None:
         match record:
-            case Speak(turn_id=turn_id):
-                self._samples[turn_id] = 0
+            case Speak(turn_id=turn_id, until_ms=until_ms):
+                self._samples[turn_id] = self.num_sent[turn_id] = 0
+                self._waiting[turn_id], self._granted[turn_id] = deque(), until_ms
                 self.texts[turn_id], self.codes[turn_id] = "", b""
                 self._words[turn_id] = (0, 0)
             case Say(turn_id=turn_id, text=text):
@@ -220,28 +227,44 @@ class FakeMouth:
                 num_samples = SAMPLES_PER_WORD * len(text.split())
                 start = self._samples[turn_id]
                 if num_samples:
-                    channel.send(Sound(turn_id, EAR_RATE_HZ), bytes(2 * num_samples))
+                    self._give(Sound(turn_id, EAR_RATE_HZ), bytes(2 * num_samples))
                     self._samples[turn_id] += num_samples
                     stages = (("speech.phrase", 0.0, 0.001),)
-                    channel.send(PhraseSpoken(turn_id, text.strip(), start, start + num_samples, stages))
+                    self._give(PhraseSpoken(turn_id, text.strip(), start, start + num_samples, stages))
             case SayCodes(turn_id=turn_id, word=word):
                 if word != self._words[turn_id][0]:
-                    self._end_word(turn_id, channel)
+                    self._end_word(turn_id)
                     self._words[turn_id] = (word, self._samples[turn_id])
                 self.codes[turn_id] += payload
                 num_samples = SAMPLES_PER_FRAME * len(payload) // BYTES_PER_FRAME
-                channel.send(Sound(turn_id, EAR_RATE_HZ), bytes(2 * num_samples))
+                self._give(Sound(turn_id, EAR_RATE_HZ), bytes(2 * num_samples))
                 self._samples[turn_id] += num_samples
             case SayEnd(turn_id=turn_id):
-                self._end_word(turn_id, channel)
-                channel.send(Spoken(turn_id, self._samples.pop(turn_id, 0)))
+                self._end_word(turn_id)
+                self._give(Spoken(turn_id, self._samples.pop(turn_id, 0)))
+            case Grant(turn_id=turn_id, until_ms=until_ms):
+                self._granted[turn_id] = until_ms
             case Cancel(turn_id=turn_id):
+                self._waiting.pop(turn_id, None)
                 channel.send(Spoken(turn_id, self._samples.pop(turn_id, 0)))
+        for turn_id in self._waiting:
+            self._send_granted(turn_id, channel)
 
-    def _end_word(self, turn_id: int, channel: Channel) -> None:
+    def _end_word(self, turn_id: int) -> None:
         word, start = self._words[turn_id]
         if self.codes[turn_id] and self._samples[turn_id] > start:
-            channel.send(WordSpoken(turn_id, word, start, self._samples[turn_id]))
+            self._give(WordSpoken(turn_id, word, start, self._samples[turn_id]))
+
+    def _give(self, record: Sound | PhraseSpoken | WordSpoken | Spoken, payload: bytes = b"") -> None:
+        if record.turn_id in self._waiting:
+            self._waiting[record.turn_id].append((record, payload))
+
+    def _send_granted(self, turn_id: int, channel: Channel) -> None:
+        waiting = self._waiting[turn_id]
+        while waiting and self.num_sent[turn_id] * 1000 < self._granted[turn_id] * EAR_RATE_HZ:
+            record, payload = waiting.popleft()
+            self.num_sent[turn_id] += len(payload) // 2
+            channel.send(record, payload)
 
 
 class FakeWorker(Protocol):
@@ -281,7 +304,7 @@ class FakeProcess:
     async def _serve(self) -> None:
         async for record, payload in self._theirs.messages():
             if isinstance(record, Ping):
-                self._theirs.send(Pong(record.nonce))
+                self._theirs.send(Pong(record.nonce, alive=True))
             elif isinstance(record, Inspect):
                 self._theirs.send(Stats(record.nonce, {"fake": True}))
             else:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sensorium import garbage
 from sensorium.budgets import Meter
 from sensorium.clock import Clock, SystemClock
 from sensorium.config import Config
@@ -39,6 +40,7 @@ from sensorium.front.report import TurnReport
 from sensorium.front.room import RoomState
 from sensorium.front.settling import Settler
 from sensorium.front.supervisor import Link, Worker, WorkerSpec
+from sensorium.front.tidying import tidy
 from sensorium.front.touching import TouchPad
 from sensorium.front.vision_link import Sight, VisionLink
 from sensorium.front.watching import Camera
@@ -94,6 +96,7 @@ class House:
         self._meter = Meter("front", self.counters)
         self.lag = LoopLag(self.clock, self._meter)
         self._frames = Frames(self.clock, self.counters)
+        self.pauses = garbage.Pauses()
         self.compositions = CompositionCache(self.clock)
         self.refusals = RefusalLog(self.clock, logging.getLogger("sensorium").warning)
         self.camera: Camera | None = None
@@ -110,6 +113,9 @@ class House:
             self._background.start(self.lag.run())
             await self._start_workers()
             await self._open_room()
+            stack.enter_context(self.pauses.measuring())
+            stack.enter_context(garbage.put_off())
+            self._background.start(tidy(self._turns))
             self._stack = stack.pop_all()
         return self
 
@@ -225,6 +231,8 @@ class House:
         return {
             "composition_cache": self.compositions.stats(),
             "loop_lag_ms": self.lag.summary(),
+            "loop_late_in_ms": self.lag.late_in(),
+            **self.pauses.summary(),
             "personas": [p.id for p in self.room.personas],
         }
 

@@ -16,7 +16,7 @@ from sensorium.errors import BadInput, SensoriumError, WorkerDied, WorkerFailed,
 from sensorium.metrics import Counters
 from sensorium.wire import framing
 from sensorium.wire.payloads import Payloads
-from sensorium.wire.records import Failed, Inspect, Pong, Ready, Record, Stats
+from sensorium.wire.records import Failed, Inspect, Ready, Record, Stats
 from sensorium.wire.ring import Buffer
 
 _READ_BYTES = 256 * 1024
@@ -204,7 +204,7 @@ class Line:
 
     def deliver_common(self, record: Record) -> bool:
         """Handles what every worker may say. False when the record is one of its own."""
-        if isinstance(record, Stats | Pong):
+        if isinstance(record, Stats):
             self.deliver(("nonce", record.nonce), (record, b""))
         elif isinstance(record, Failed):
             self._counters.add("failed_total", worker=self.worker, code=record.code)

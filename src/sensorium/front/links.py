@@ -31,6 +31,7 @@ from sensorium.wire.records import (
     FromLlm,
     FromSpeech,
     Generate,
+    Grant,
     Hear,
     Heard,
     LoadAdapter,
@@ -53,6 +54,9 @@ from sensorium.wire.records import (
     Words,
     WordSpoken,
 )
+
+# How far a turn's sound may be ahead of whoever listens. What is not granted is not computed.
+AHEAD_MS = 2_000
 
 EarEvent = SpeechSuspected | SpeechStarted | Words | SpeechPaused | SpeechResumed | EarClosed
 
@@ -240,6 +244,8 @@ class SpeechLink:
     ) -> AsyncGenerator[Pcm | PhraseSpoken]:
         """Sound while `texts` still grows; none, and no work for the worker, when there is no text.
 
+        No more than `AHEAD_MS` and a chunk are made before the sound is taken; nothing is left out.
+
         Closing the iterator stops the voice and cancels whoever makes the text. Raises WorkerDied, and what
         `texts` raises.
         """
@@ -268,11 +274,15 @@ class SpeechLink:
         with self.line.waiting(turn_id) as answers:
             # Not a TaskGroup: it would cancel the consumer's task from inside a generator.
             feeding = asyncio.create_task(self._feed(channel, turn_id, voice, said, answers))
+            taken_ms = 0.0
             try:
                 while not answers.over:
                     record, payload = await answers.get()
                     if isinstance(record, Sound):
                         yield Pcm(payload, record.sample_rate_hz)
+                        # Here again: it was taken.
+                        taken_ms += 1000 * len(payload) / (2 * record.sample_rate_hz)
+                        channel.send(Grant(turn_id, round(taken_ms) + AHEAD_MS))
                     elif isinstance(record, PhraseSpoken | WordSpoken):
                         yield record
                     else:
@@ -295,7 +305,7 @@ class SpeechLink:
         try:
             async for record, payload in said:
                 if not opened:
-                    channel.send(Speak(turn_id, voice))
+                    channel.send(Speak(turn_id, voice, AHEAD_MS))
                     opened = True
                 channel.send(record, payload)
         except Exception as e:

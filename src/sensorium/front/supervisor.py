@@ -1,4 +1,4 @@
-"""Starts worker processes, waits until they are ready, restarts those that die, and ends them all.
+"""Starts worker processes, waits until they are ready, restarts those that die or hang, and ends them all.
 
 Knows processes, sockets and logs; nothing of what a worker does. Every worker is in its own process group, so
 that Ctrl-C reaches only the front, which then decides.
@@ -7,27 +7,34 @@ that Ctrl-C reaches only the front, which then decides.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, closing, suppress
+from itertools import count
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
 from sensorium.clock import Clock
 from sensorium.errors import BadInput, SensoriumError, WorkerDied, WorkerFailed, from_wire
+from sensorium.front.heartbeat import EVERY_S, Heartbeat
 from sensorium.front.line import Channel, Line, Message
+from sensorium.front.queueing import QueuedTime
 from sensorium.metrics import Counters
 from sensorium.wire.payloads import Payloads, Rings
-from sensorium.wire.records import Failed, Ready, Record, Stop
+from sensorium.wire.records import Computing, Failed, Ping, Pong, Ready, Record, Stop
 
 STOP_S = 2.0
 TERMINATE_S = 1.0
 # Deaths within this time count together; after so many the worker is left alone.
 DEATHS_WINDOW_S = 60.0
 MAX_DEATHS = 6
-_BACKOFF_S = (0.0, 0.25, 1.0, 2.0, 5.0)
+# A worker may die twice before anybody waits: by itself, and of what it was asked.
+_BACKOFF_S = (0.0, 0.0, 0.25, 1.0, 2.0, 5.0)
+# Of numpy's libraries: workers share few cores, and what they multiply is small.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _MAX_LOG_BYTES = 2 << 20
 _TAIL_BYTES = 2_000
 
@@ -105,11 +112,18 @@ class Worker:
         return ready
 
     async def serve(self) -> None:
-        """Delivers messages and restarts a worker that dies. Runs until cancelled, or until it gives up."""
+        """Delivers messages and restarts a worker that dies or hangs. Runs until cancelled, or until it gives
+        up. Counts `worker_restarts_total`."""
         while self._life is not None:
-            await self._deliver(self._life)
-            await self._bury(self._life)
-            await self._restart()
+            heart = Heartbeat(self._clock.now_s())
+            async with asyncio.TaskGroup() as tasks:
+                watching = tasks.create_task(self._watch(self._life, heart))
+                await self._deliver(self._life, heart)
+                watching.cancel()
+            await self._bury(self._life, hung=heart.hung)
+            if await self._restart():
+                why = "hung" if heart.hung else "died"
+                self._counters.add("worker_restarts_total", worker=self._link.line.worker, why=why)
 
     async def stop(self) -> None:
         """Asks, then terminates, then kills. `serve` must have ended."""
@@ -164,26 +178,43 @@ class Worker:
             f"the {title} process ended with code {code} before it was ready", remedy=await self._log_remedy()
         )
 
-    async def _deliver(self, life: _Life) -> None:
+    async def _watch(self, life: _Life, heart: Heartbeat) -> None:
+        """Kills the process when it hangs: `_deliver` then ends as if it had died."""
+        queued = QueuedTime(life.process.pid)
+        for nonce in count(1):
+            life.channel.send(Ping(nonce))
+            await asyncio.sleep(EVERY_S)
+            heart.beat(self._clock.now_s(), 0.0 if heart.alive else queued.since_last_s())
+            if heart.hung:
+                with suppress(ProcessLookupError):
+                    life.process.kill()
+                return
+
+    async def _deliver(self, life: _Life, heart: Heartbeat) -> None:
         try:
             async for record, payload in life.messages:
-                self._link.receive(record, payload)
+                if isinstance(record, Pong):
+                    heart.answered(alive=record.alive)
+                elif isinstance(record, Computing):
+                    heart.computing(self._clock.now_s(), record.seconds)
+                else:
+                    self._link.receive(record, payload)
         except BadInput as e:
             # Nobody knows where its next message starts: its line is worth no more than a dead one's.
             self._link.line.down(
                 WorkerFailed(f"the {self._link.line.title} process sent nonsense: {e.message}")
             )
 
-    async def _bury(self, life: _Life) -> None:
+    async def _bury(self, life: _Life, *, hung: bool) -> None:
         line = self._link.line
         self._deaths_s.append(self._clock.now_s())
-        self._counters.add("worker_deaths_total", worker=line.worker)
-        line.down(WorkerDied(f"the {line.title} process ended; it is being restarted", remedy="ask again"))
+        how = "hung and was killed" if hung else "ended"
+        line.down(WorkerDied(f"the {line.title} process {how}; it is being restarted", remedy="ask again"))
         await self._end(life, politely=False)
         self._life = None
 
-    async def _restart(self) -> None:
-        """Raises nothing: a worker that cannot come back tells so to whoever asks next."""
+    async def _restart(self) -> bool:
+        """Raises nothing: False for a worker that cannot come back; it tells so to whoever asks next."""
         while True:
             now_s = self._clock.now_s()
             num_deaths = sum(now_s - at <= DEATHS_WINDOW_S for at in self._deaths_s)
@@ -201,11 +232,12 @@ class Worker:
             else:
                 if self._on_restart is not None:
                     self._on_restart()
-                return None
+                return True
 
-    def _give_up(self, error: SensoriumError) -> None:
+    def _give_up(self, error: SensoriumError) -> bool:
         remedy = error.remedy or f"see {self._spec.log_path}"
         self._link.line.down(type(error)(error.message, remedy=remedy), for_good=True)
+        return False
 
     async def _end(self, life: _Life, *, politely: bool) -> None:
         """Stop, terminate, kill; afterwards the process is reaped and its socket closed."""
@@ -239,6 +271,7 @@ async def _started(command: Sequence[str], fds: Sequence[int], log: IO[Any]) -> 
             stderr=log,
             pass_fds=fds,
             start_new_session=True,
+            env={**os.environ, **_ONE_THREAD},
         )
     )
     try:

@@ -55,7 +55,16 @@ class Ready(Record):
 
 
 class Pong(Record):
+    """`alive`: the thread that computes waits for work, or has looked for some since the last `Ping`."""
+
     nonce: int
+    alive: bool
+
+
+class Computing(Record):
+    """What is computed now may take so long, and no `Pong` may come meanwhile; 0: it is done."""
+
+    seconds: float
 
 
 class Stats(Record):
@@ -266,10 +275,18 @@ class EarClosed(Record):
 
 
 class Speak(Record):
-    """Opens a turn's mouth."""
+    """Opens a turn's mouth. Its sound may be sent up to `until_ms` of the turn, or a chunk more."""
 
     turn_id: int
     voice: Voice
+    until_ms: int
+
+
+class Grant(Record):
+    """The listener took more of the turn: now its sound may be sent up to `until_ms`."""
+
+    turn_id: int
+    until_ms: int
 
 
 class Say(Record):
@@ -359,13 +376,16 @@ class Unchanged(Record):
 
 
 ToLlm = Ping | Inspect | Stop | Generate | Settle | Draft | LoadAdapter | Cancel
-FromLlm = Ready | Pong | Stats | Failed | Began | Said | Codes | Finished | Settled | Drafted | AdapterLoaded
+FromLlm = (
+    Ready | Pong | Computing | Stats | Failed | Began | Said | Codes | Finished | Settled | Drafted
+    | AdapterLoaded
+)  # fmt: skip
 ToHearing = Ping | Inspect | Stop | OpenEar | Hear | CloseEar
 FromHearing = (
-    Ready | Pong | Stats | Failed | SpeechSuspected | SpeechStarted | Words | Heard | SpeechPaused
-    | SpeechResumed | EarClosed
+    Ready | Pong | Computing | Stats | Failed | SpeechSuspected | SpeechStarted | Words | Heard
+    | SpeechPaused | SpeechResumed | EarClosed
 )  # fmt: skip
-ToSpeech = Ping | Inspect | Stop | Speak | Say | SayCodes | SayEnd | Cancel
-FromSpeech = Ready | Pong | Stats | Failed | Sound | PhraseSpoken | WordSpoken | Spoken
+ToSpeech = Ping | Inspect | Stop | Speak | Grant | Say | SayCodes | SayEnd | Cancel
+FromSpeech = Ready | Pong | Computing | Stats | Failed | Sound | PhraseSpoken | WordSpoken | Spoken
 ToVision = Ping | Inspect | Stop | Look
-FromVision = Ready | Pong | Stats | Failed | Seen | Unchanged
+FromVision = Ready | Pong | Computing | Stats | Failed | Seen | Unchanged

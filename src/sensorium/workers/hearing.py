@@ -46,7 +46,7 @@ from sensorium.wire.records import (
     ToHearing,
     Words,
 )
-from sensorium.workers import calls, shell
+from sensorium.workers import calls, priority, shell
 from sensorium.workers.calls import Calls
 
 ENGINES = ("auto", "native", "ear", "pocketsphinx", "fake")
@@ -145,6 +145,7 @@ class HearingWorker:
             step = max(CHUNK_SAMPLES, at_once)
             pcm, ear.waiting = ear.waiting[:step], ear.waiting[step:]
             self._listen(stream_id, ear, pcm)
+            self._front.working()
             ear.num_samples += len(pcm)
             if ear.num_samples % CHUNK_SAMPLES < len(pcm) and sent_s:
                 self._measure(sent_s)
@@ -198,8 +199,11 @@ class HearingWorker:
         }
 
 
-def opener(engine: str, bundle_name: str, calls: Calls) -> tuple[Callable[[], Engine], dict[str, object]]:
-    """Makes an engine for a new stream, and what the front should know: `row_width` where it gives rows.
+def opener(
+    engine: str, bundle_name: str, calls: Calls, front: shell.Shell
+) -> tuple[Callable[[], Engine], dict[str, object]]:
+    """Makes an engine for a new stream, and what the front should know: `row_width` where it gives rows. Slow
+    engines tell `front` how long they will compute.
 
     What the other engines need is not imported: a native turn knows no bridge. Raises NotFound, BundleError
     or MissingExtra when the engine's files or libraries are not there.
@@ -210,7 +214,7 @@ def opener(engine: str, bundle_name: str, calls: Calls) -> tuple[Callable[[], En
         return FakeSpeechToText, {"engine": engine, "model": "fake"}
     bundle = find(bundle_name)
     if engine == "auto":
-        return _automatic(bundle, bundle_name, calls)
+        return _automatic(bundle, bundle_name, calls, front)
     if engine == "pocketsphinx":
         from sensorium.hearing.bridge import Pocketsphinx
 
@@ -234,20 +238,20 @@ def opener(engine: str, bundle_name: str, calls: Calls) -> tuple[Callable[[], En
 
 
 def _automatic(
-    bundle: Bundle, bundle_name: str, calls: Calls
+    bundle: Bundle, bundle_name: str, calls: Calls, front: shell.Shell
 ) -> tuple[Callable[[], Engine], dict[str, object]]:
     """The mind's own ear where it has one, with pocketsphinx at its side where that is installed."""
     if not bundle.capabilities.audio_in:
-        return opener("ear", bundle_name, calls)
-    open_own, facts = opener("native", bundle_name, calls)
+        return opener("ear", bundle_name, calls, front)
+    open_own, facts = opener("native", bundle_name, calls, front)
     if find_spec("pocketsphinx") is None or "grammar" not in bundle.files:
         return open_own, facts
 
     def open_bridge() -> Engine:
-        return opener("pocketsphinx", bundle_name, calls)[0]()
+        return opener("pocketsphinx", bundle_name, calls, front)[0]()
 
     facts = {**facts, "second_opinion": "pocketsphinx"}
-    return lambda: SecondOpinion(open_own(), open_bridge, UNCLEAR_BELOW), facts
+    return lambda: SecondOpinion(open_own(), open_bridge, UNCLEAR_BELOW, front.computing), facts
 
 
 def serve(front: shell.Shell, engine_name: str, bundle_name: str, stress: calls.Stress) -> None:
@@ -255,15 +259,21 @@ def serve(front: shell.Shell, engine_name: str, bundle_name: str, stress: calls.
     clock, counters = SystemClock(), Counters()
     start_s = clock.now_s()
     meter = Meter("hearing", counters)
-    open_engine, facts = opener(engine_name, bundle_name, Calls(meter, clock, stress))
+    open_engine, facts = opener(engine_name, bundle_name, Calls(meter, clock, stress), front)
     engine = open_engine()
     engine.feed(np.zeros(SAMPLE_RATE_HZ, np.float32))
     engine.reset()  # not `finish`: silence is unclear, and would load the second opinion
     Vad().feed(np.zeros(512, np.float32))
     limits = listener.FOR_BRIDGES if engine.is_bridge else listener.Limits()
-    facts = {**facts, "sample_rate_hz": SAMPLE_RATE_HZ, "utterance_end_ms": limits.utterance_end_ms}
-    front.ready("hearing", clock.now_s() - start_s, facts)
-    HearingWorker(front, open_engine, counters, clock, meter).serve()
+    facts = {
+        **facts,
+        "sample_rate_hz": SAMPLE_RATE_HZ,
+        "utterance_end_ms": limits.utterance_end_ms,
+        "priority": priority.raise_own(),
+    }
+    with front.at_work():
+        front.ready("hearing", clock.now_s() - start_s, facts)
+        HearingWorker(front, open_engine, counters, clock, meter).serve()
 
 
 def main() -> int:

@@ -52,6 +52,8 @@ from sensorium.wire.records import (
 from sensorium.workers import calls, shell
 
 _FLASH = {"auto": None, "on": True, "off": False}
+# An adapter is read, checked and loaded in one go; nano's take some milliseconds.
+_LOADING_S = 30.0
 _logger = logging.getLogger(__name__)
 
 
@@ -168,7 +170,8 @@ class LlmWorker:
 
     def _load_adapter(self, record: LoadAdapter) -> None:
         try:
-            num_bytes = self._scheduler.adapters.register(record.adapter_id, Path(record.path))
+            with self._front.computing(_LOADING_S):
+                num_bytes = self._scheduler.adapters.register(record.adapter_id, Path(record.path))
         except (AdapterError, NotFound) as e:
             self._front.send(AdapterLoaded(record.adapter_id, 0, e.code, e.message, e.remedy))
         else:
@@ -250,8 +253,9 @@ def serve(
         speech = find_tokens(bundle.speech, backend, pronunciations.of(bundle)) if bundle.speech else None
         scheduler = Scheduler(backend, Adapters(backend, adapter_bytes), clock, limits, speech)
         warm_up(backend, scheduler.pace, clock, reads_rows=reads_rows)
-        front.ready("llm", clock.now_s() - started_s, facts(bundle, backend))
-        LlmWorker(front, backend, tokenizer, scheduler).serve()
+        with front.at_work():
+            front.ready("llm", clock.now_s() - started_s, facts(bundle, backend))
+            LlmWorker(front, backend, tokenizer, scheduler).serve()
 
 
 def main() -> int:

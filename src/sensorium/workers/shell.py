@@ -1,7 +1,7 @@
 """What every worker process shares: one socket to the front, a mailbox, readiness, and how it ends.
 
-Decides nothing about models or turns. One reader thread fills the mailbox and answers `Ping`; the worker's
-own threads take from the mailbox and send. The worker never outlives the front.
+Decides nothing about models or turns. One reader thread fills the mailbox and answers `Ping`, also for the
+thread that computes: whether it comes back to the mailbox. The worker never outlives the front.
 """
 
 from __future__ import annotations
@@ -19,19 +19,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import psutil
-
+from sensorium import garbage
 from sensorium.clock import SystemClock
 from sensorium.errors import BadInput, SensoriumError
 from sensorium.refusals import RefusalLog
 from sensorium.wire import framing
 from sensorium.wire.payloads import Payloads, Rings
-from sensorium.wire.records import Failed, Inspect, Ping, Pong, Ready, Record, Stats, Stop
+from sensorium.wire.records import Computing, Failed, Inspect, Ping, Pong, Ready, Record, Stats, Stop
 from sensorium.wire.ring import Buffer
+from sensorium.workers import priority
 
 Message = tuple[Record, bytes]
 _Received = tuple[Record, bytes | framing.Slot]
 
+# A worker that got nothing to do for so long is idle: time to tidy up.
+IDLE_S = 1.0
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 # A larger buffer is taken from the system and given back at each read, which costs tens of microseconds.
 _READ_BYTES = 64 * 1024
@@ -61,7 +63,11 @@ class Shell:
         self._refusals = RefusalLog(SystemClock(), _log)
         self._ended = False
         self._num_answers = 0
-        self._children: list[psutil.Process] = []
+        self._children: list[Any] = []
+        self._pauses = garbage.Pauses()
+        # Of the thread that takes: is it waiting for work, has it looked for some since the last ping?
+        self._waits = False
+        self._looked = True
         threading.Thread(target=self._read, name="shell-reader", daemon=True).start()
 
     @property
@@ -71,6 +77,7 @@ class Shell:
 
     def ready(self, worker: str, warm_s: float, facts: Mapping[str, Any]) -> None:
         """Tells the front, after warm-up, what was found at start."""
+        self._looked = True
         self.send(Ready(worker, round(warm_s, 4), {"pid": os.getpid(), **facts}))
 
     def send(self, record: Record, payload: Buffer = b"") -> None:
@@ -82,8 +89,31 @@ class Shell:
             except (BrokenPipeError, ConnectionResetError):
                 self._mailbox.put(None)
 
+    def working(self) -> None:
+        """A sign of life between two bounded steps of one long computation."""
+        self._looked = True
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Around a worker's loop: what was loaded stays, garbage is collected while the worker is idle."""
+        with self._pauses.measuring(), garbage.put_off():
+            yield
+
+    @contextmanager
+    def computing(self, seconds: float) -> Iterator[None]:
+        """Inside, a library may hold the interpreter for up to so long: nobody takes the worker for hung, and
+        it is before nobody else in the queue for a core."""
+        self.send(Computing(seconds))
+        try:
+            with priority.stepping_back():
+                yield
+        finally:
+            self.send(Computing(0.0))
+
     def answer(self, inspect: Inspect, values: Mapping[str, Any]) -> None:
         """Answers with `values` and what every worker knows of itself."""
+        import psutil  # late: a worker that is waited for needs no figures yet
+
         process = psutil.Process()
         # To look through all processes of the machine takes milliseconds, and we are asked once a second.
         if self._num_answers % _CHILDREN_EVERY == 0:
@@ -95,7 +125,7 @@ class Shell:
             "children_rss_bytes": sum(map(_rss_bytes, self._children)),
             "open_files": process.num_fds(),
         }
-        self.send(Stats(inspect.nonce, {**shared, **values}))
+        self.send(Stats(inspect.nonce, {**shared, **self._pauses.summary(), **values}))
 
     @contextmanager
     def failing(self, turn_id: int) -> Iterator[None]:
@@ -123,10 +153,14 @@ class Shell:
         """The next record; None when none came in `timeout_s` or there will be no more (see `ended`)."""
         if self._ended:
             return None
+        self._waits = True
         try:
-            received = self._mailbox.get(timeout=timeout_s)
+            received = self._next(timeout_s)
         except queue.Empty:
             return None
+        finally:
+            self._looked = True
+            self._waits = False
         if received is None:
             self._ended = True
             return None
@@ -138,6 +172,13 @@ class Shell:
         except BadInput:
             self._ended = True
             raise
+
+    def _next(self, timeout_s: float | None) -> _Received | BadInput | None:
+        if timeout_s is None:
+            with suppress(queue.Empty):
+                return self._mailbox.get(timeout=IDLE_S)
+            garbage.collect_if_due()
+        return self._mailbox.get(timeout=timeout_s)
 
     def take_waiting(self) -> list[Message]:
         """What lies in the mailbox now; never waits. For loops that compute between looks."""
@@ -167,7 +208,9 @@ class Shell:
 
     def _deliver(self, record: Record, payload: bytes | framing.Slot) -> None:
         if isinstance(record, Ping):
-            self.send(Pong(record.nonce))
+            alive = self._looked or self._waits
+            self._looked = False
+            self.send(Pong(record.nonce, alive))
         elif isinstance(record, Stop):
             self._mailbox.put(None)
         else:
@@ -229,7 +272,10 @@ def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _rss_bytes(process: psutil.Process) -> int:
+def _rss_bytes(process: Any) -> int:
+    """Of a psutil.Process; 0 when it is gone."""
+    import psutil
+
     try:
         return int(process.memory_info().rss)
     except psutil.NoSuchProcess:

@@ -1,8 +1,8 @@
-"""The speech worker: words or speech codes of several turns in, their sound out.
+"""The speech worker: words or speech codes of several turns in, their sound out, as far as it is granted.
 
 Dispatch only: when a phrase ends and what codes sound like is decided in `speech/`. One engine a process; a
 turn that is given what the engine does not take fails. A turn is known from `Speak` to `Spoken` or `Failed`;
-what comes for it later is dropped and counted.
+what comes for it later is dropped and counted. A turn whose listener is slow waits, and nobody else does.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from sensorium.quality import Controller, Ladder, Rung
 from sensorium.speech.mouth import Engine, Events, Mouth, Pcm, Phrase, Word, WordCodes
 from sensorium.wire.records import (
     Cancel,
+    Grant,
     Inspect,
     PhraseSpoken,
     Record,
@@ -36,11 +37,12 @@ from sensorium.wire.records import (
     ToSpeech,
     WordSpoken,
 )
-from sensorium.workers import calls, shell
+from sensorium.workers import calls, priority, shell
 from sensorium.workers.calls import Calls
 
 ENGINES = ("auto", "codec", "espeak", "fake")
 _BYTES_PER_FRAME = 4
+_KINDS = {Say: "say", SayCodes: "say_codes", SayEnd: "say_end"}
 _FRAME_S = 0.04
 # What a frame costs when so many are made at once, as a share of one alone; measured on nano's codec.
 _COSTS = {1: 1.0, 2: 0.7, 5: 0.6}
@@ -52,18 +54,34 @@ def ladder(frames_at_once: tuple[int, ...]) -> Ladder:
 
 
 class _Turn:
-    """A mouth, and how long it was at work. `stages`: of codes; a phrase tells its own."""
+    """A mouth, what it is still to say, and how long it was at work."""
 
-    def __init__(self, mouth: Mouth) -> None:
+    def __init__(self, turn_id: int, mouth: Mouth, until_ms: int) -> None:
+        self.turn_id = turn_id
         self.mouth = mouth
+        self.until_ms = until_ms
+        self.to_say: deque[shell.Message] = deque()
+        self.events: Events | None = None  # of what is being said
+        self.is_last = False
         self.busy_s = 0.0
+        # Of codes; a phrase tells its own.
         self.first_codes_s: float | None = None
+        self.sound_stages: list[StageTuple] = []
+        # Of the phrase under way: its stages, when it began, and how long the mouth was at work before.
         self.stages: list[StageTuple] = []
+        self.start_s = 0.0
+        self.busy_before_s = 0.0
+
+    def may_go_on(self, sample_rate_hz: int) -> bool:
+        """There is something to say, and the listener can take it."""
+        if self.events is None and not self.to_say:
+            return False
+        return self.mouth.num_samples * 1000 < self.until_ms * sample_rate_hz
 
 
 class SpeechWorker:
-    """Serves one front until it says `Stop`. Single-threaded: records are handled in the order they came, but
-    after every chunk it looks whether a `Cancel` for this turn waits.
+    """Serves one front until it says `Stop`; then turns go on as far as they may. Single-threaded: turns take
+    their turns, a chunk each, and what has come meanwhile is looked at after every round.
     """
 
     def __init__(
@@ -81,112 +99,134 @@ class SpeechWorker:
         self._counters = counters
         self._clock = clock
         self._turns: dict[int, _Turn] = {}
-        self._backlog: deque[shell.Message] = deque()
         self._first_chunk_ms = Window()
         self._phrase_ms = Window()
         self._rtf = Window()
 
     def serve(self) -> None:
-        for message in self._front.messages():
-            self._backlog.append(message)
-            while self._backlog:
-                self._handle(*self._backlog.popleft())
+        while (ready := self._ready()) or not self._front.ended:
+            for message in self._front.take_waiting() if ready else [self._front.take()]:
+                if message is not None:
+                    self._handle(*message)
+            for turn in ready:
+                if turn.turn_id in self._turns:
+                    self._go_on(turn)
+
+    def _ready(self) -> list[_Turn]:
+        rate_hz = self._engine.sample_rate_hz
+        return [turn for turn in self._turns.values() if turn.may_go_on(rate_hz)]
 
     def _handle(self, record: Record, payload: bytes) -> None:
         match record:
             case Inspect():
                 self._front.answer(record, self._values())
-            case Speak(turn_id=turn_id, voice=voice):
+            case Speak(turn_id=turn_id, voice=voice, until_ms=until_ms):
                 with self._front.failing(turn_id):
-                    self._open(turn_id, voice)
-            case Say(turn_id=turn_id, text=text):
-                if (turn := self._turn(turn_id, "say")) is not None:
-                    self._emit(turn_id, turn, turn.mouth.feed(text))
-            case SayCodes(turn_id=turn_id, word=word):
-                if (turn := self._turn(turn_id, "say_codes")) is not None:
-                    start_s = self._clock.now_s()
-                    if turn.first_codes_s is None:
-                        turn.first_codes_s = start_s
-                    self._emit(turn_id, turn, _feed_codes(turn.mouth, word, payload))
-                    self._made(len(payload) // _BYTES_PER_FRAME, self._clock.now_s() - start_s)
-            case SayEnd(turn_id=turn_id):
-                if (turn := self._turn(turn_id, "say_end")) is not None:
-                    self._emit(turn_id, turn, turn.mouth.flush())
-                    self._close(turn_id)
+                    self._open(turn_id, voice, until_ms)
+            case Grant(turn_id=turn_id, until_ms=until_ms):
+                # For a turn that is over it comes late by its nature: the listener takes what was sent.
+                if (turn := self._turns.get(turn_id)) is not None:
+                    turn.until_ms = max(turn.until_ms, until_ms)
+            case Say() | SayCodes() | SayEnd():
+                if (turn := self._turns.get(record.turn_id)) is not None:
+                    turn.to_say.append((record, payload))
+                else:
+                    self._counters.add("late_records_total", kind=_KINDS[type(record)])
             case Cancel(turn_id=turn_id):
-                self._close(turn_id)
+                if (turn := self._turns.get(turn_id)) is not None:
+                    self._close(turn)
 
-    def _open(self, turn_id: int, voice: Voice) -> None:
+    def _open(self, turn_id: int, voice: Voice, until_ms: int) -> None:
         if turn_id in self._turns:
             raise BadInput(f"turn {turn_id} is being spoken already")
-        self._turns[turn_id] = _Turn(self._engine.open(voice))
+        self._turns[turn_id] = _Turn(turn_id, self._engine.open(voice), until_ms)
 
-    def _turn(self, turn_id: int, kind: str) -> _Turn | None:
-        turn = self._turns.get(turn_id)
-        if turn is None or self._cancel_waits(turn_id):
-            self._counters.add("late_records_total", kind=kind)
-            return None
-        return turn
+    def _close(self, turn: _Turn) -> None:
+        del self._turns[turn.turn_id]
+        if turn.events is not None:
+            turn.events.close()
+        if num_samples := turn.mouth.num_samples:
+            self._rtf.add(turn.busy_s * self._engine.sample_rate_hz / num_samples)
+        if turn.first_codes_s is not None:
+            turn.sound_stages.append(("speech.sound", turn.first_codes_s, self._clock.now_s()))
+        self._front.send(Spoken(turn.turn_id, turn.mouth.num_samples, tuple(turn.sound_stages)))
 
-    def _close(self, turn_id: int) -> None:
-        if (turn := self._turns.pop(turn_id, None)) is not None:
-            if num_samples := turn.mouth.num_samples:
-                self._rtf.add(turn.busy_s * self._engine.sample_rate_hz / num_samples)
-            if turn.first_codes_s is not None:
-                turn.stages.append(("speech.sound", turn.first_codes_s, self._clock.now_s()))
-            self._front.send(Spoken(turn_id, turn.mouth.num_samples, tuple(turn.stages)))
-
-    def _emit(self, turn_id: int, turn: _Turn, events: Events) -> None:
-        """Sends the events of one call; an error of the engine ends the turn with `Failed`."""
-        start_s = self._clock.now_s()
+    def _go_on(self, turn: _Turn) -> None:
+        """Until the next chunk was sent, or nothing is left to say; an error of the engine ends the turn."""
+        start_s, num_samples = self._clock.now_s(), turn.mouth.num_samples
+        if not turn.stages:
+            turn.start_s, turn.busy_before_s = start_s, turn.busy_s
         try:
-            with closing(events):
-                self._send_all(turn_id, turn, events)
+            done = self._say(turn, start_s)
         except SensoriumError as e:
-            del self._turns[turn_id]
-            self._front.fail(turn_id, e)
-        turn.busy_s += self._clock.now_s() - start_s
+            del self._turns[turn.turn_id]
+            self._front.fail(turn.turn_id, e)
+            return
+        seconds = self._clock.now_s() - start_s
+        turn.busy_s += seconds
+        if turn.first_codes_s is not None:
+            self._made((turn.mouth.num_samples - num_samples) / self._engine.sample_rate_hz, seconds)
+        if done:
+            self._close(turn)
 
-    def _send_all(self, turn_id: int, turn: _Turn, events: Events) -> None:
-        start_s = self._clock.now_s()
-        stages: list[StageTuple] = []
-        for event in events:
-            match event:
-                case Pcm(samples=samples):
-                    payload = samples.astype("<i2", copy=False).data
-                    self._front.send(Sound(turn_id, self._engine.sample_rate_hz), payload)
-                    if not stages:
-                        stages.append(("speech.first_chunk", start_s, self._clock.now_s()))
-                    if turn.mouth.num_samples == len(samples):
-                        self._first_chunk((stages[0][2] - start_s) * 1000.0)
-                        if turn.first_codes_s is not None:
-                            turn.stages.append(stages[0])
-                case Phrase():
-                    stages.append(("speech.phrase", start_s, self._clock.now_s()))
-                    self._front.send(PhraseSpoken(turn_id, *event, stages=tuple(stages)))
-                    if event.end_sample > event.start_sample:
-                        self._phrase_ms.add((stages[-1][2] - start_s) * 1000.0)
-                    start_s, stages = self._clock.now_s(), []
-                case Word():
-                    self._front.send(WordSpoken(turn_id, *event))
-            if self._cancel_waits(turn_id):
-                return
+    def _say(self, turn: _Turn, step_s: float) -> bool:
+        """True when the turn's last sample was sent."""
+        while True:
+            if turn.events is None:
+                if turn.is_last or not turn.to_say:
+                    return turn.is_last
+                turn.events = self._events(turn, *turn.to_say.popleft())
+            for event in turn.events:
+                self._tell(turn, event, step_s)
+                if isinstance(event, Pcm):
+                    return False
+            turn.events = None
+
+    def _events(self, turn: _Turn, record: Record, payload: bytes) -> Events:
+        match record:
+            case Say(text=text):
+                return turn.mouth.feed(text)
+            case SayCodes(word=word):
+                if turn.first_codes_s is None:
+                    turn.first_codes_s = self._clock.now_s()
+                return _feed_codes(turn.mouth, word, payload)
+        turn.is_last = True
+        return turn.mouth.flush()
+
+    def _tell(self, turn: _Turn, event: Pcm | Phrase | Word, step_s: float) -> None:
+        match event:
+            case Pcm(samples=samples):
+                payload = samples.astype("<i2", copy=False).data
+                self._front.send(Sound(turn.turn_id, self._engine.sample_rate_hz), payload)
+                if not turn.stages:
+                    turn.stages.append(("speech.first_chunk", turn.start_s, self._clock.now_s()))
+                if turn.mouth.num_samples == len(samples):
+                    self._first_chunk((turn.stages[0][2] - turn.start_s) * 1000.0)
+                    if turn.first_codes_s is not None:
+                        turn.sound_stages.append(turn.stages[0])
+            case Phrase():
+                now_s = self._clock.now_s()
+                # Between its chunks other turns spoke, or the listener was waited for.
+                busy_s = turn.busy_s - turn.busy_before_s + now_s - step_s
+                turn.stages.append(("speech.phrase", turn.start_s, turn.start_s + busy_s))
+                self._front.send(PhraseSpoken(turn.turn_id, *event, stages=tuple(turn.stages)))
+                if event.end_sample > event.start_sample:
+                    self._phrase_ms.add(busy_s * 1000.0)
+                turn.stages, turn.start_s = [], now_s
+                turn.busy_before_s = turn.busy_s + now_s - step_s
+            case Word():
+                self._front.send(WordSpoken(turn.turn_id, *event))
 
     def _first_chunk(self, ms: float) -> None:
         self._first_chunk_ms.add(ms)
         self._meter.add("speech.first_chunk", ms)
         self._quality.add(ms / BY_STAGE["speech.first_chunk"].ms, self._clock.now_s())
 
-    def _made(self, num_frames: int, seconds: float) -> None:
-        """So many frames were fed. A frame must be made in less time than it sounds."""
+    def _made(self, sound_s: float, seconds: float) -> None:
+        """So much sound was made. It must take less time than it sounds."""
         now_s = self._clock.now_s()
-        at_once = max(num_frames, self._quality.rung.value)
-        self._quality.add(seconds / (_FRAME_S * at_once), now_s)
+        self._quality.add(seconds / max(sound_s, _FRAME_S * self._quality.rung.value), now_s)
         self._engine.frames_at_once = self._quality.handle(now_s).value
-
-    def _cancel_waits(self, turn_id: int) -> bool:
-        self._backlog.extend(self._front.take_waiting())
-        return any(isinstance(record, Cancel) and record.turn_id == turn_id for record, _ in self._backlog)
 
     def _values(self) -> dict[str, object]:
         return {
@@ -239,8 +279,9 @@ def serve(front: shell.Shell, engine_name: str, bundle_name: str, stress: calls.
     clock, counters = SystemClock(), Counters()
     start_s = clock.now_s()
     meter = Meter("speech", counters)
-    with closing(open_engine(engine_name, bundle_name, counters, Calls(meter, clock, stress))) as engine:
-        facts = engine.warm_up()
+    opened = open_engine(engine_name, bundle_name, counters, Calls(meter, clock, stress))
+    with closing(opened) as engine, front.at_work():
+        facts = {**engine.warm_up(), "priority": priority.raise_own()}
         front.ready("speech", clock.now_s() - start_s, facts)
         SpeechWorker(front, engine, counters, clock, meter).serve()
 

@@ -123,8 +123,9 @@ def serve(front: shell.Shell, bundle_name: str, stress: calls.Stress) -> None:
     calls.Calls(meter, clock, stress).watch(eye, "look")
     eye.look(np.zeros((PICTURE_SIDE, PICTURE_SIDE, 3), np.uint8))
     facts = {"model": f"{bundle.name} eye", "row_width": projection.width}
-    front.ready("vision", clock.now_s() - start_s, facts)
-    VisionWorker(front, eye.look, projection, counters, clock, meter).serve()
+    with front.at_work():
+        front.ready("vision", clock.now_s() - start_s, facts)
+        VisionWorker(front, eye.look, projection, counters, clock, meter).serve()
 
 
 def main() -> int:

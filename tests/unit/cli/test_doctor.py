@@ -45,6 +45,23 @@ def test_a_whole_machine_needs_nothing_and_nothing_is_made(config: Config) -> No
     assert not Path(config.home).exists()
 
 
+@pytest.mark.parametrize(
+    ("granted", "state", "says"),
+    [
+        ("real-time", "ok", "real time"),
+        ("raised", "optional", "not in real"),
+        ("normal", "optional", "as every"),
+    ],
+)
+def test_priority_that_is_not_granted_is_said_with_how_to_get_it(
+    config: Config, monkeypatch: pytest.MonkeyPatch, granted: str, state: str, says: str
+) -> None:
+    monkeypatch.setattr("sensorium.workers.priority.granted", lambda: granted)
+    found = _found(config, "priority")
+    assert found.state == state and says in found.detail
+    assert ("rtprio" in found.remedy) is (state == "optional")
+
+
 def test_a_bundle_without_its_model_is_missing(config: Config, bundle: Path) -> None:
     (bundle / "mind.gguf").unlink()
     found = _found(config, "bundle")

@@ -19,6 +19,7 @@ def _values(**llm: Any) -> dict[str, Any]:
         "memory": {"front": 50.25, "total": 1250.0},
         "composition_cache": {"hit_rate": 0.8},
         "kept_turns": {"turns": 2, "hit_rate": 0.75},
+        "loop_late_in_ms": {"sensorium.front.room:view:9": {"p50": 20.0, "max": 31.4, "count": 2}},
         "loop_lag_ms": {"p50": 0.1, "p95": 0.2, "p99": 0.3, "max": 1.0, "count": 9},
         "workers": {
             "llm": {
@@ -53,6 +54,11 @@ def test_cells_prefixes_and_hit_rates_are_shown() -> None:
     assert prefixes["parked at the end of persona"] == "6"
     assert prefixes["prompt tokens reused, last 2 turns"] == "75.0%"
     assert prefixes["composition cache hits"] == "80.0%"
+
+
+def test_what_held_up_the_event_loop_is_named_and_left_out_when_nothing_did() -> None:
+    assert _shown(_values())["event loop late in"] == {"sensorium.front.room:view:9": "2, at most 31 ms"}
+    assert "event loop late in" not in _shown({**_values(), "loop_late_in_ms": {}})
 
 
 def test_times_without_a_measurement_are_left_out() -> None:

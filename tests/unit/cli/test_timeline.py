@@ -82,7 +82,7 @@ def test_a_stage_with_a_budget_has_a_frame_and_is_red_when_it_missed() -> None:
     """Given 10 ms of decoding in a budget of 5, 20 of looking in 80, and a stage without a budget"""
     stages = (
         Stage("vision", "vision.decode", 1, 0.0, 0.010),
-        Stage("vision", "vision.look", 1, 0.010, 0.030),
+        Stage("vision", "vision.model", 1, 0.010, 0.030),
         Stage("front", "compose", 1, 0.030, 0.100),
     )
     page = render("an evening", [TimelineTurn("hello", "", stages)])

@@ -11,7 +11,7 @@ import pytest
 
 from sensorium.errors import AdapterError, BadInput, WorkerDied, WorkerFailed
 from sensorium.front.fake import SAMPLES_PER_WORD, FakeEar, FakeLlm, FakeMouth, connected
-from sensorium.front.links import CodeFrames, HearingLink, LlmLink, Pcm, SpeechLink
+from sensorium.front.links import AHEAD_MS, CodeFrames, HearingLink, LlmLink, Pcm, SpeechLink
 from sensorium.front.listening import at_once
 from sensorium.metrics import Counters
 from sensorium.persona import Voice
@@ -322,3 +322,32 @@ async def test_closing_the_voice_cancels_whoever_makes_the_words(counters: Count
                 break
 
     assert ended.is_set()
+
+
+async def test_a_listener_that_takes_nothing_holds_up_only_its_own_voice_and_little_lies_in_front(
+    counters: Counters,
+) -> None:
+    link, fake = SpeechLink(counters), FakeMouth()
+    many = [(word, 5) for word in range(100)]  # 20 s of sound in pieces of 200 ms
+    bound = (AHEAD_MS + 200) * 16
+    async with connected(link, fake):
+        async with aclosing(link.speak_codes(1, spoken(*many))) as slow:
+            # given one that takes a single piece
+            taken = [await anext(slow)]
+            await until(lambda: fake.num_sent[1] >= AHEAD_MS * 16 and len(fake.codes[1]) == 4 * 500)
+            # then another turn is spoken whole, and the worker answers
+            other = [s async for s in link.speak_codes(2, spoken((0, 5), (1, 5)))]
+            assert sum(len(s.data) for s in other if isinstance(s, Pcm)) == 2 * 10 * 640
+            assert await link.line.inspect() == {"fake": True}
+            # and no more was sent than it may be ahead
+            assert fake.num_sent[1] <= bound
+            # when it goes on, it is never ahead by more, and all of it comes
+            num_taken = 0
+            async for sound in slow:
+                taken.append(sound)
+                num_taken = sum(len(s.data) // 2 for s in taken if isinstance(s, Pcm))
+                await until(lambda: True)
+                assert fake.num_sent[1] - num_taken <= bound
+
+    assert num_taken == fake.num_sent[1] == 500 * 640
+    assert [s.word for s in taken if isinstance(s, WordSpoken)] == list(range(100))

@@ -14,6 +14,7 @@ from tests.unit.front.conftest import ROW_WIDTH, House
 from tests.unit.front.test_conversation import LOUD, Player, stored, until
 
 from sensorium.front.fake import SAMPLES_PER_FRAME
+from sensorium.front.links import AHEAD_MS
 from sensorium.front.listening import Utterance, as_heard, at_once
 from sensorium.front.publisher import Recording
 from sensorium.prompting.view import Rows
@@ -52,6 +53,40 @@ async def test_a_voice_turn_is_heard_in_rows_and_spoken_in_codes(native_house: H
     assert not any(key.startswith("bridge_calls_total") for key in house.counters.snapshot())
     # and history is in words, as ever
     assert [text for _, _, text in stored(house)] == ["maya what do you like", "i like apples"]
+
+
+async def test_a_reply_to_a_slow_listener_waits_in_the_mouth_and_is_whole_in_the_end(
+    native_house: House,
+) -> None:
+    house = native_house
+    house.reply = lambda prompt: [" apples"] * 150  # six seconds
+
+    class Slow(Recording):
+        """Takes the first piece, and more only when it is let."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.go = asyncio.Event()
+
+        async def send_audio(self, turn_id: int, pcm: bytes, sample_rate_hz: int) -> None:
+            await super().send_audio(turn_id, pcm, sample_rate_hz)
+            await self.go.wait()
+
+    listener = Slow()
+    turn = asyncio.create_task(
+        house.conversation.text_turn("maya what do you like", house.sam, publisher=listener)
+    )
+    async with asyncio.timeout(30):
+        # when the mind has said all, and the mouth all that it may
+        while len(house.fake_mouth.codes.get(1, b"")) < 4 * 150:  # noqa: ASYNC110 (the store has its own thread)
+            await asyncio.sleep(0.001)
+        await house.speech.line.inspect()
+        # then little more than the listener may be behind was sent, and others are answered
+        assert house.fake_mouth.num_sent[1] == AHEAD_MS * RATE // 1000
+        assert len(listener.pcm) == 2 * SAMPLES_PER_FRAME
+        listener.go.set()
+        report = await turn
+    assert report.error == "" and len(listener.pcm) == 150 * 2 * SAMPLES_PER_FRAME
 
 
 async def test_a_misheard_name_is_read_as_its_owner_spells_it(native_house: House) -> None:

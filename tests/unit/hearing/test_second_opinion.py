@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 
@@ -33,15 +36,26 @@ class Bridges:
         self.made: list[FakeSpeechToText] = []
         self.num_samples = 0
         self._said = said
+        self.announced: list[float] = []
+        self.announces = False
+
+    @contextmanager
+    def computing(self, seconds: float) -> Iterator[None]:
+        self.announced.append(seconds)
+        self.announces = True
+        yield
+        self.announces = False
 
     def open(self) -> FakeSpeechToText:
         bridges = self
 
         class Counting(FakeSpeechToText):
             def feed(self, pcm: np.ndarray) -> Hypothesis:
+                assert bridges.announces
                 bridges.num_samples += len(pcm)
                 return super().feed(pcm)
 
+        assert self.announces
         self.made.append(Counting((self._said, self._said)))
         return self.made[-1]
 
@@ -55,7 +69,7 @@ def listen(engine: SecondOpinion, counters: Counters) -> list[object]:
 def test_the_bridge_is_asked_when_the_ear_is_not_sure(confidence: float, asked: bool) -> None:
     # given
     bridges, counters = Bridges("maya what do you like"), Counters()
-    engine = SecondOpinion(Unsure(confidence), bridges.open, clear_from=0.5)
+    engine = SecondOpinion(Unsure(confidence), bridges.open, 0.5, bridges.computing)
     # when
     events = listen(engine, counters)
     # then
@@ -70,16 +84,17 @@ def test_the_bridge_is_asked_when_the_ear_is_not_sure(confidence: float, asked: 
 
 def test_a_bridge_that_hears_nothing_changes_nothing() -> None:
     bridges = Bridges("")
-    engine = SecondOpinion(Unsure(0.1), bridges.open, clear_from=0.5)
+    engine = SecondOpinion(Unsure(0.1), bridges.open, 0.5, bridges.computing)
     words = [event for event in listen(engine, Counters()) if isinstance(event, Words)][-1]
     assert (words.text, words.confidence, words.by_bridge) == ("good evening world", 0.1, False)
 
 
 def test_one_bridge_serves_all_utterances_of_a_stream() -> None:
     bridges = Bridges("maya what do you like")
-    engine = SecondOpinion(Unsure(0.1), bridges.open, clear_from=0.5)
+    engine = SecondOpinion(Unsure(0.1), bridges.open, 0.5, bridges.computing)
     for _ in range(2):
         engine.feed(SPEECH)
         assert engine.finish().by_bridge
         engine.reset()
+    assert len(bridges.announced) == 2 and min(bridges.announced) > 1.0 and not bridges.announces
     assert len(bridges.made) == 1 and bridges.num_samples == 2 * len(SPEECH)

@@ -28,7 +28,12 @@ from sensorium.wire.records import (
 speech_records = st.one_of(
     st.builds(Ping, nonce=st.integers(0, 2**63)),
     st.builds(Say, turn_id=st.integers(0, 2**63), text=st.text(max_size=40)),
-    st.builds(Speak, turn_id=st.integers(0, 2**63), voice=st.builds(Voice, espeak=st.text(max_size=9))),
+    st.builds(
+        Speak,
+        turn_id=st.integers(0, 2**63),
+        voice=st.builds(Voice, espeak=st.text(max_size=9)),
+        until_ms=st.integers(0, 2**63),
+    ),
 )
 messages = st.lists(st.tuples(speech_records, st.binary(max_size=200)), max_size=8)
 

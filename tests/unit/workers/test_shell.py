@@ -13,7 +13,9 @@ from sensorium.errors import BadInput
 from sensorium.wire import framing
 from sensorium.wire.payloads import SHAPES, Payloads, Rings
 from sensorium.wire.records import (
+    Computing,
     Failed,
+    FromHearing,
     FromSpeech,
     Inspect,
     PhraseSpoken,
@@ -24,6 +26,7 @@ from sensorium.wire.records import (
     Sound,
     Stats,
     Stop,
+    ToHearing,
     ToSpeech,
 )
 from sensorium.workers.shell import EXIT_BUG, Shell
@@ -57,8 +60,49 @@ def worker(connect):
 
 def test_pings_are_answered_while_the_worker_computes(pair):
     front, _busy_shell = pair
-    front.send(Ping(7))
-    assert front.receive() == (Pong(7), b"")
+    front.send(Ping(7), Ping(8))
+    # It has just been started, and after that nobody looked for work.
+    assert [front.receive()[0], front.receive()[0]] == [Pong(7, alive=True), Pong(8, alive=False)]
+
+
+def test_a_thread_that_looks_for_work_is_alive_until_the_next_ping(pair):
+    front, shell = pair
+    front.send(Ping(1))
+    front.receive()
+    shell.take_waiting()
+    front.send(Ping(2), Ping(3))
+    assert [front.receive()[0], front.receive()[0]] == [Pong(2, alive=True), Pong(3, alive=False)]
+
+
+def test_a_thread_that_waits_for_work_is_alive_for_as_long_as_it_waits(pair):
+    front, shell = pair
+    waiting = threading.Thread(target=shell.take)
+    waiting.start()
+    answers = []
+    while answers[-3:] != [True] * 3 and len(answers) < 1_000:  # until it has come to wait
+        front.send(Ping(1))
+        answers.append(front.receive()[0].alive)
+    assert answers[-3:] == [True] * 3
+    front.send(Say(1, "a"))
+    waiting.join(timeout=20)
+    assert not waiting.is_alive()
+    front.send(Ping(2), Ping(3))
+    assert [front.receive()[0].alive, front.receive()[0].alive] == [True, False]
+
+
+def test_a_long_computation_is_announced_and_its_steps_are_signs_of_life(connect):
+    front, theirs = connect(FromHearing)
+    shell = Shell(theirs.detach(), ToHearing)
+    with shell.computing(4.5):
+        assert front.receive()[0] == Computing(4.5)
+        front.send(Ping(1))
+        front.receive()
+        shell.working()
+        front.send(Ping(2))
+        assert front.receive()[0] == Pong(2, alive=True)
+    assert front.receive()[0] == Computing(0.0)
+    front.socket.close()
+    shell.close()
 
 
 def test_messages_come_in_order_with_payloads_until_stop(pair):
@@ -87,7 +131,7 @@ def test_the_end_of_the_front_ends_the_messages_and_sends_are_dropped(pair):
     front, shell = pair
     front.socket.close()
     assert list(shell.messages()) == []
-    shell.send(Pong(1))
+    shell.send(Pong(1, alive=True))
     assert shell.ended
 
 

@@ -18,11 +18,13 @@ from sensorium.errors import WorkerFailed
 from sensorium.metrics import Counters
 from sensorium.persona import Voice
 from sensorium.speech.fake import FakeTextToSpeech
+from sensorium.speech.mouth import LATER_CHUNK_MS
 from sensorium.speech.synthesizer import BridgedVoice
 from sensorium.wire.records import (
     Cancel,
     Failed,
     FromSpeech,
+    Grant,
     Inspect,
     PhraseSpoken,
     Ready,
@@ -37,6 +39,9 @@ from sensorium.wire.records import (
     ToSpeech,
 )
 from sensorium.workers.speech import SpeechWorker
+
+# Whoever listens takes everything.
+FAR_MS = 1_000_000
 
 
 class Gated(FakeTextToSpeech):
@@ -118,7 +123,7 @@ def test_a_turn_is_spoken_from_the_first_piece_to_the_last_sample(process):
     assert ready.facts["num_voices"] > 0 and ready.facts["engine"]
 
     pieces = [" hello", " there", " .", " i", " like", " old", " maps", " ."]
-    front.send(Speak(7, Voice()), *(Say(7, piece) for piece in pieces), SayEnd(7))
+    front.send(Speak(7, Voice(), FAR_MS), *(Say(7, piece) for piece in pieces), SayEnd(7))
     messages = front.until(Spoken)
 
     said = phrases(messages, 7)
@@ -142,8 +147,8 @@ def test_a_turn_is_spoken_from_the_first_piece_to_the_last_sample(process):
 
 def test_a_voice_that_does_not_exist_fails_its_turn_only(process):
     front, _child, _ready = process
-    front.send(Speak(1, Voice(espeak="en-uss")), Say(1, "Hello."), SayEnd(1))
-    front.send(Speak(2, Voice(espeak="en-gb+f2")), Say(2, "Hello."), SayEnd(2))
+    front.send(Speak(1, Voice(espeak="en-uss"), FAR_MS), Say(1, "Hello."), SayEnd(1))
+    front.send(Speak(2, Voice(espeak="en-gb+f2"), FAR_MS), Say(2, "Hello."), SayEnd(2))
     messages = front.until(Spoken)
     failed, _ = messages[0]
     assert failed == Failed(1, "not_found", "no voice called 'en-uss'", "did you mean 'en-us'?")
@@ -155,7 +160,7 @@ def test_the_espeak_process_dies_and_the_turn_goes_on(process):
     front, child, ready = process
     if ready.facts["engine"] == "fake":
         pytest.skip("has no process")
-    front.send(Speak(1, Voice()), Say(1, "One word. "), Say(1, "Two"))
+    front.send(Speak(1, Voice(), FAR_MS), Say(1, "One word. "), Say(1, "Two"))
     front.until(PhraseSpoken)
     [espeak] = psutil.Process(child.pid).children()
     os.kill(espeak.pid, signal.SIGKILL)
@@ -175,8 +180,8 @@ def test_a_worker_killed_leaves_no_process_behind(process):
 def test_two_turns_come_in_the_order_of_their_words(serve):
     front = serve(FakeTextToSpeech())
     front.send(
-        Speak(1, Voice()), Speak(2, Voice(pitch=80)), Say(1, "One."), Say(2, "Two."), Say(1, " Three."),
-        SayEnd(2), SayEnd(1),
+        Speak(1, Voice(), FAR_MS), Speak(2, Voice(pitch=80), FAR_MS),
+        Say(1, "One."), Say(2, "Two."), Say(1, " Three."), SayEnd(2), SayEnd(1),
     )  # fmt: skip
     messages = front.until(Spoken, 1)
     order = [(r.turn_id, r.text) for r, _ in messages if isinstance(r, PhraseSpoken)]
@@ -189,7 +194,7 @@ def test_two_turns_come_in_the_order_of_their_words(serve):
 def test_a_cancel_ends_the_sound_within_one_chunk(serve):
     bridge = Gated()
     front = serve(bridge)
-    front.send(Speak(1, Voice()), Say(1, "abcdefghijklmnop. And more"))
+    front.send(Speak(1, Voice(), FAR_MS), Say(1, "abcdefghijklmnop. And more"))
     assert isinstance(front.receive()[0], Sound)
     front.send(Cancel(1), Say(1, " too late"), SayEnd(1))
     front.sync()
@@ -207,9 +212,9 @@ def test_a_cancel_ends_the_sound_within_one_chunk(serve):
 def test_a_cancel_overtakes_words_that_wait_behind_another_turn(serve):
     bridge = Gated()
     front = serve(bridge)
-    front.send(Speak(1, Voice()), Say(1, "ab. c"))
+    front.send(Speak(1, Voice(), FAR_MS), Say(1, "ab. c"))
     assert isinstance(front.receive()[0], Sound)
-    front.send(Speak(2, Voice()), Say(2, "never heard. x"), Cancel(2), SayEnd(1))
+    front.send(Speak(2, Voice(), FAR_MS), Say(2, "never heard. x"), Cancel(2), SayEnd(1))
     front.sync()
     bridge.gate.release(200)
     messages = [*front.until(Spoken), *front.until(Spoken)]
@@ -220,15 +225,15 @@ def test_a_cancel_overtakes_words_that_wait_behind_another_turn(serve):
 
 def test_a_cancel_of_a_turn_that_is_over_says_nothing(serve):
     front = serve(FakeTextToSpeech())
-    front.send(Speak(1, Voice()), SayEnd(1), Cancel(1), Cancel(9))
+    front.send(Speak(1, Voice(), FAR_MS), SayEnd(1), Cancel(1), Cancel(9))
     assert front.receive()[0] == Spoken(1, 0)
     assert stats(front)["open_turns"] == 0
 
 
 def test_an_engine_that_breaks_fails_the_turn_and_the_next_one_speaks(serve):
     front = serve(Breaking())
-    front.send(Speak(1, Voice()), Say(1, "One. Now break. Then"), SayEnd(1))
-    front.send(Speak(2, Voice()), Say(2, "Two"), SayEnd(2))
+    front.send(Speak(1, Voice(), FAR_MS), Say(1, "One. Now break. Then"), SayEnd(1))
+    front.send(Speak(2, Voice(), FAR_MS), Say(2, "Two"), SayEnd(2))
     messages = front.until(Spoken)
     ends = [r for r, _ in messages if isinstance(r, Failed | Spoken)]
     assert ends[0] == Failed(1, "worker_failed", "the engine broke", "say something else")
@@ -238,7 +243,7 @@ def test_an_engine_that_breaks_fails_the_turn_and_the_next_one_speaks(serve):
 
 def test_a_turn_opened_twice_is_refused_and_goes_on(serve):
     front = serve(FakeTextToSpeech())
-    front.send(Speak(1, Voice()), Speak(1, Voice()), Say(1, "a"), SayEnd(1))
+    front.send(Speak(1, Voice(), FAR_MS), Speak(1, Voice(), FAR_MS), Say(1, "a"), SayEnd(1))
     messages = front.until(Spoken)
     assert [type(r) for r, _ in messages] == [Failed, Sound, Sound, PhraseSpoken, Spoken]
 
@@ -246,6 +251,66 @@ def test_a_turn_opened_twice_is_refused_and_goes_on(serve):
 def test_text_of_any_length_is_spoken_whole(serve):
     front = serve(FakeTextToSpeech())
     text = "".join(itertools.islice(itertools.cycle("ab cd "), 3_000))
-    front.send(Speak(1, Voice()), Say(1, text), SayEnd(1))
+    front.send(Speak(1, Voice(), FAR_MS), Say(1, text), SayEnd(1))
     messages = front.until(Spoken)
     assert "".join(p.text for p in phrases(messages, 1)) == text
+
+
+LONG = "one two three four five six seven eight nine ten " * 8
+
+
+def sent_ms(messages: list[tuple[Record, bytes]], turn_id: int, rate: int) -> float:
+    return 1000 * len(sound(messages, turn_id)) / rate
+
+
+def test_a_turn_whose_listener_is_slow_waits_and_nobody_else_does(serve):
+    bridge = FakeTextToSpeech()
+    front = serve(bridge)
+    # given a listener that takes nothing
+    front.send(Speak(1, Voice(), 500), Say(1, LONG), SayEnd(1))
+    front.send(Inspect(1))
+    messages = front.until(Stats)
+    # then others are answered and speak
+    front.send(Speak(2, Voice(), FAR_MS), Say(2, "Two."), SayEnd(2))
+    messages += front.until(Spoken, 2)
+    front.send(Inspect(2))
+    messages += front.until(Stats)
+    assert 500 <= sent_ms(messages, 1, bridge.sample_rate_hz) <= 500 + LATER_CHUNK_MS
+    assert Spoken not in [type(r) for r, _ in messages if getattr(r, "turn_id", 0) == 1]
+    # when it takes more, bit by bit, it gets no more than that
+    for until_ms in (1_000, 1_600):
+        front.send(Grant(1, until_ms), Inspect(3))
+        while sent_ms(messages, 1, bridge.sample_rate_hz) < until_ms:
+            messages.append(front.receive())
+        front.send(Inspect(3))
+        messages += front.until(Stats)
+        assert sent_ms(messages, 1, bridge.sample_rate_hz) <= until_ms + LATER_CHUNK_MS
+    # and in the end everything, once
+    front.send(Grant(1, FAR_MS))
+    messages += front.until(Spoken, 1)
+    assert messages[-1][0] == Spoken(1, len(sound(messages, 1)))
+    assert "".join(p.text for p in phrases(messages, 1)) == LONG
+
+
+def test_a_grant_that_comes_late_or_takes_back_changes_nothing(serve):
+    bridge = FakeTextToSpeech()
+    front = serve(bridge)
+    front.send(Grant(9, 100), Speak(1, Voice(), 1_000), Grant(1, 10), Say(1, "One two three. "), SayEnd(1))
+    messages = front.until(Spoken)
+    assert 0 < sent_ms(messages, 1, bridge.sample_rate_hz) <= 1_000
+    front.send(Grant(1, 5_000))
+    assert stats(front)["open_turns"] == 0
+
+
+def test_a_turn_that_waits_for_its_listener_is_cancelled_at_once(serve):
+    front = serve(FakeTextToSpeech())
+    front.send(Speak(1, Voice(), 100), Say(1, LONG), SayEnd(1), Cancel(1))
+    messages = front.until(Spoken)
+    assert messages[-1][0] == Spoken(1, len(sound(messages, 1)))
+    assert stats(front)["open_turns"] == 0
+
+
+def test_when_the_front_stops_nobody_waits_for_a_listener_that_takes_nothing(process):
+    front, child, _ready = process
+    front.send(Speak(1, Voice(), 100), Say(1, LONG), SayEnd(1), Stop())
+    assert child.wait(timeout=20) == 0

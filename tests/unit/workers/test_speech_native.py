@@ -42,6 +42,10 @@ from sensorium.workers.speech import SpeechWorker
 CODES = np.random.default_rng(4).integers(0, 1000, (40, 2)).astype("<i2")
 
 
+# Whoever listens takes everything.
+FAR_MS = 1_000_000
+
+
 @pytest.fixture
 def serve(run_worker):
     """Runs the worker's loop on a thread against an engine of the test's choice."""
@@ -82,7 +86,7 @@ def words(messages: list[tuple[Record, bytes]], turn_id: int) -> list[WordSpoken
 
 def test_codes_become_sound_and_their_words_are_told(serve):
     front = serve(NativeVoice(FakeDecoder))
-    front.send(Speak(1, Voice()))
+    front.send(Speak(1, Voice(), FAR_MS))
     for i, word in enumerate([0] * 10 + [1] * 20 + [3] * 10):
         say_codes(front, 1, word, CODES[i : i + 1])
     front.send(SayEnd(1))
@@ -101,7 +105,7 @@ def test_codes_become_sound_and_their_words_are_told(serve):
 
 def test_sound_comes_before_the_turn_is_over(serve):
     front = serve(NativeVoice(FakeDecoder))
-    front.send(Speak(1, Voice()))
+    front.send(Speak(1, Voice(), FAR_MS))
     say_codes(front, 1, 0, CODES[:2])
     record, payload = front.receive()
     assert record == Sound(1, 16_000)
@@ -121,7 +125,7 @@ def test_sound_comes_before_the_turn_is_over(serve):
 )
 def test_codes_that_are_none_fail_their_turn_only(serve, word, payload, message):
     front = serve(NativeVoice(FakeDecoder))
-    front.send(Speak(1, Voice()), Speak(2, Voice()))
+    front.send(Speak(1, Voice(), FAR_MS), Speak(2, Voice(), FAR_MS))
     front.send(SayCodes(1, word), payload=payload)
     failed, _ = front.receive()
     assert isinstance(failed, Failed)
@@ -134,7 +138,7 @@ def test_codes_that_are_none_fail_their_turn_only(serve, word, payload, message)
 
 def test_endless_speech_ends_with_an_error(serve):
     front = serve(NativeVoice(FakeDecoder))
-    front.send(Speak(1, Voice()))
+    front.send(Speak(1, Voice(), FAR_MS))
     for _ in range(4):
         say_codes(front, 1, 0, np.resize(CODES, (400, 2)))
     messages = front.until(Failed)
@@ -145,15 +149,15 @@ def test_endless_speech_ends_with_an_error(serve):
 def test_a_worker_takes_either_words_or_codes(serve):
     """given a worker of each kind, when it is given what the other takes, then that turn fails and says so"""
     native, bridged = serve(NativeVoice(FakeDecoder)), serve(BridgedVoice(FakeTextToSpeech(), Counters()))
-    native.send(Speak(1, Voice()), Say(1, "Hello."))
-    bridged.send(Speak(1, Voice()))
+    native.send(Speak(1, Voice(), FAR_MS), Say(1, "Hello."))
+    bridged.send(Speak(1, Voice(), FAR_MS))
     say_codes(bridged, 1, 0, CODES)
     for front, message in ((native, "codes, not words"), (bridged, "words, not codes")):
         failed, _ = front.receive()
         assert isinstance(failed, Failed)
         assert (failed.turn_id, failed.code) == (1, "bad_input")
         assert message in failed.message and failed.remedy
-        front.send(Speak(2, Voice()), SayEnd(2))
+        front.send(Speak(2, Voice(), FAR_MS), SayEnd(2))
         assert front.receive()[0] == Spoken(2, 0)
 
 
@@ -173,7 +177,7 @@ class GatedDecoder(FakeDecoder):
 def test_a_cancel_ends_the_sound_of_codes_within_one_chunk(serve):
     gate, fed = threading.Semaphore(0), []
     front = serve(NativeVoice(lambda: GatedDecoder(gate, fed)))
-    front.send(Speak(1, Voice()))
+    front.send(Speak(1, Voice(), FAR_MS))
     say_codes(front, 1, 0, np.resize(CODES, (200, 2)))
     assert isinstance(front.receive()[0], Sound)
     front.send(Cancel(1))
@@ -197,7 +201,7 @@ def test_a_native_process_speaks_and_knows_no_bridge(native_process):
     assert isinstance(ready, Ready)
     assert (ready.facts["engine"], ready.facts["sample_rate_hz"]) == ("codec", 16_000)
 
-    front.send(Speak(1, Voice()))
+    front.send(Speak(1, Voice(), FAR_MS))
     say_codes(front, 1, 0, codes[:12])
     say_codes(front, 1, 1, codes[12:])
     front.send(SayEnd(1))
@@ -248,7 +252,7 @@ def test_when_frames_take_longer_than_they_sound_more_are_made_at_once_and_none_
     front = run_worker(
         FromSpeech, ToSpeech, lambda shell: SpeechWorker(shell, engine, Counters(), SlowClock())
     )
-    front.send(Speak(1, Voice()))
+    front.send(Speak(1, Voice(), FAR_MS))
     for i, frame in enumerate(CODES):
         say_codes(front, 1, i, frame[None])
     front.send(SayEnd(1))

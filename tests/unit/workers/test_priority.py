@@ -1,0 +1,78 @@
+"""Given what the system grants, when a worker asks for a better place in the queue, then it takes that."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from sensorium.workers import priority
+
+
+class System:
+    """Stands in for `os`: what was asked of it, and what it grants."""
+
+    SCHED_RR, SCHED_OTHER, SCHED_RESET_ON_FORK, PRIO_PROCESS = 2, 0, 0x40000000, 0
+
+    def __init__(self, *grants: str) -> None:
+        self.grants = grants
+        self.policy = 0
+        self.nice = 0
+
+    def sched_param(self, value: int) -> int:
+        return value
+
+    def sched_setscheduler(self, pid: int, policy: int, value: int) -> None:
+        assert policy & self.SCHED_RESET_ON_FORK  # what it starts queues as everybody does
+        if policy & self.SCHED_RR and "rt" not in self.grants:
+            raise PermissionError
+        self.policy = policy
+
+    def sched_getscheduler(self, pid: int) -> int:
+        return self.policy
+
+    def setpriority(self, which: int, who: int, nice: int) -> None:
+        if "nice" not in self.grants:
+            raise PermissionError
+        self.nice = nice
+
+
+@pytest.fixture
+def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> System:
+    made = System(*request.param)
+    monkeypatch.setattr(priority, "os", made)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("system", "got"),
+    [(("rt", "nice"), "real-time"), (("nice",), "raised"), ((), "normal")],
+    indirect=["system"],
+)
+def test_the_best_that_is_granted_is_taken(system: System, got: str) -> None:
+    assert priority.raise_own() == got
+    assert bool(system.policy & system.SCHED_RR) is (got == "real-time")
+    assert (system.nice < 0) is (got == "raised")
+
+
+@pytest.mark.parametrize("system", [("rt",)], indirect=True)
+def test_what_takes_long_is_before_nobody(system: System) -> None:
+    priority.raise_own()
+    with priority.stepping_back():
+        assert not system.policy & system.SCHED_RR
+    assert system.policy & system.SCHED_RR
+
+
+@pytest.mark.parametrize("system", [()], indirect=True)
+def test_without_a_grant_there_is_nothing_to_step_back_from(system: System) -> None:
+    priority.raise_own()
+    with priority.stepping_back():
+        assert system.policy == 0
+    assert system.policy == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="this system has no such queue")
+def test_looking_what_is_granted_changes_nothing_here() -> None:
+    before = (os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))
+    assert priority.granted() in ("real-time", "raised", "normal")
+    assert (os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)) == before

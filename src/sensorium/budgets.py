@@ -31,7 +31,7 @@ BUDGETS = (
     Budget("vision.model", 80.0, "vision", "the picture is pixels", "it is rows for the mind"),
     Budget("speech.first_byte", 150.0, "front", "the mouth got the first codes or words", "first PCM"),
     Budget("speech.first_chunk", 100.0, "speech", "what makes the first sound comes", "first chunk sent"),
-    Budget("touch.event", 16.0, "front", "the event is there", "it is in the next prompt"),
+    Budget("touch", 16.0, "front", "the event is there", "it is in the next prompt"),
     Budget("hop", 1.0, "front", "a worker is about to send", "the front has the record"),
     Budget("loop_lag", 16.0, "front", "a timer was due", "the loop got to it"),
     Budget("voice_to_voice", 3000.0, "front", "last speech sample", "first reply sample published"),

@@ -25,7 +25,7 @@ def test_the_times_are_those_of_the_design() -> None:
     """Given DESIGN section 1, then every row that is a time is there with its budget."""
     assert {budget.stage: budget.ms for budget in BUDGETS} == {
         "hearing.chunk": 50, "hearing.encoder": 40,
-        "vision.frame": 100, "vision.decode": 5, "vision.look": 80,
+        "vision.frame": 100, "vision.decode": 5, "vision.model": 80,
         "speech.first_byte": 150, "speech.first_chunk": 100,
         "touch.event": 16, "hop": 1, "loop_lag": 16, "voice_to_voice": 3000,
     }  # fmt: skip

@@ -7,17 +7,14 @@ where the sound did; anything else must let the reply go on to its end. All is r
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from sensorium.bench import furnished
 from sensorium.bench.microphone import Microphone, Samples, Spoken, cough, door, over_replies
 from sensorium.bench.report import commit, machine
-from sensorium.bench.room import furnished
-from sensorium.clock import SystemClock
 from sensorium.front.house import House
 from sensorium.front.player import Player
 from sensorium.front.report import TurnReport
@@ -57,27 +54,25 @@ def run(num_trials: int, num_personas: int, progress: Progress) -> dict[str, Any
 
 
 async def _run(num_trials: int, num_personas: int, progress: Progress) -> dict[str, Any]:
-    clock, draw = SystemClock(), np.random.default_rng(7)
-    player, microphone = Player(clock), Microphone(clock)
+    draw = np.random.default_rng(7)
     trials: list[Trial] = []
-    with tempfile.TemporaryDirectory(prefix="sensorium-bench-") as folder:
-        async with House(furnished(Path(folder), num_personas), clock=clock) as house:
-            await house.warm()
-            heard: list[str] = []
-            told = lambda report: heard.append(report.heard)  # noqa: E731
-            talking = asyncio.create_task(house.converse(microphone.sound(), 16_000, player, told=told))
-            await asyncio.sleep(0.5)
-            for number, kind in enumerate(kinds(num_trials, draw)):
-                progress(number, num_trials, f"{kind.name}: {kind.what}")
-                heard.clear()
-                trial = await _trial(house, player, microphone, kind, draw.uniform(_EARLIEST_S, _LATEST_S))
-                await _quiet(house)
-                trials.append(trial._replace(heard=" / ".join(heard)))
-            microphone.close()
-            await talking
-            restarts = house.counters.snapshot()
+    heard: list[str] = []
+    async with furnished.house(num_personas) as house:
+        player, microphone = Player(house.clock), Microphone(house.clock)
+        told = lambda report: heard.append(report.heard)  # noqa: E731
+        talking = asyncio.create_task(house.converse(microphone.sound(), 16_000, player, told=told))
+        await asyncio.sleep(0.5)
+        for number, kind in enumerate(kinds(num_trials, draw)):
+            progress(number, num_trials, f"{kind.name}: {kind.what}")
+            heard.clear()
+            trial = await _trial(house, player, microphone, kind, draw.uniform(_EARLIEST_S, _LATEST_S))
+            await _quiet(house)
+            trials.append(trial._replace(heard=" / ".join(heard)))
+        microphone.close()
+        await talking
+        counters = house.counters.snapshot()
     settings = {"trials": num_trials, "personas": num_personas, "bundle": "nano"}
-    found = summary(trials) | {"underruns": player.underruns, "counters": restarts}
+    found = summary(trials) | {"underruns": player.underruns, "counters": counters}
     return {**found, "commit": commit(), "machine": machine(), "settings": settings}
 
 

@@ -7,19 +7,14 @@ without, in one run. All is real but the loudspeaker, which exists as time alone
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-
+from sensorium.bench import furnished
 from sensorium.bench.microphone import Microphone, Spoken
 from sensorium.bench.report import commit, machine
-from sensorium.bench.room import furnished, questions
-from sensorium.clock import SystemClock
+from sensorium.bench.room import questions
 from sensorium.errors import BadInput
-from sensorium.front.house import House
 from sensorium.front.player import Player
 from sensorium.front.report import TurnReport
 from sensorium.metrics import summarize
@@ -67,38 +62,34 @@ async def _run(num_turns: int, num_personas: int, progress: Progress) -> dict[st
 async def _turns(
     num_turns: int, num_personas: int, read_along: bool, progress: Progress, name: str
 ) -> tuple[list[Turn], int, int]:
-    clock = SystemClock()
-    player, microphone = Player(clock), Microphone(clock)
     turns: list[Turn] = []
     missed = 0
-    with tempfile.TemporaryDirectory(prefix="sensorium-bench-") as folder:
-        config = msgspec.structs.replace(furnished(Path(folder), num_personas), read_along=read_along)
-        async with House(config, clock=clock) as house:
-            await house.warm()
-            reports: asyncio.Queue[TurnReport] = asyncio.Queue()
-            talking = asyncio.create_task(
-                house.converse(microphone.sound(), 16_000, player, told=reports.put_nowait)
-            )
-            await asyncio.sleep(0.5)
-            for number, asked in enumerate(questions(num_turns, num_personas)):
-                progress(number, num_turns, f"{name}: {asked.words}")
-                spoken = await microphone.say(asked.samples)
-                try:
-                    async with asyncio.timeout(_ANSWER_S):
-                        report = await reports.get()
-                except TimeoutError:
-                    missed += 1
-                    continue
-                if (
-                    first_s := player.first_sound_s.get(report.turn_id)
-                ) is None or report.persona != asked.persona:
-                    missed += 1
-                else:
-                    turns.append(Turn(report, spoken, first_s))
-                await house.settled()
-                await asyncio.sleep(0.3)
-            microphone.close()
-            await talking
+    async with furnished.house(num_personas, read_along=read_along) as house:
+        player, microphone = Player(house.clock), Microphone(house.clock)
+        reports: asyncio.Queue[TurnReport] = asyncio.Queue()
+        talking = asyncio.create_task(
+            house.converse(microphone.sound(), 16_000, player, told=reports.put_nowait)
+        )
+        await asyncio.sleep(0.5)
+        for number, asked in enumerate(questions(num_turns, num_personas)):
+            progress(number, num_turns, f"{name}: {asked.words}")
+            spoken = await microphone.say(asked.samples)
+            try:
+                async with asyncio.timeout(_ANSWER_S):
+                    report = await reports.get()
+            except TimeoutError:
+                missed += 1
+                continue
+            if (
+                first_s := player.first_sound_s.get(report.turn_id)
+            ) is None or report.persona != asked.persona:
+                missed += 1
+            else:
+                turns.append(Turn(report, spoken, first_s))
+            await house.settled()
+            await asyncio.sleep(0.3)
+        microphone.close()
+        await talking
     return turns, missed, player.underruns
 
 

@@ -123,6 +123,34 @@ def turn(
         _show_turn(output, found)
 
 
+@app.command
+def senses(
+    *,
+    seconds: Annotated[float, Parameter(help="How long.")] = 60.0,
+    personas: Annotated[int, Parameter(help="How many share the room.")] = 6,
+    stress: Annotated[float, Parameter(help="Every call of a model takes so many times as long.")] = 1.0,
+    json: Json = False,
+) -> None:
+    """Every budget, with all senses fed at once and in real time while personas speak.
+
+    A microphone with questions, a camera at ten frames a second, thirty touches a second. With --stress 3 the
+    machine cannot keep up, and must skip and count instead of blocking.
+
+    Example: sensorium bench senses --seconds 30 --stress 3
+    """
+    from sensorium.bench import senses as bench
+
+    with run("bench senses", json) as output:
+        with _progress(quiet=json) as progress:
+            found = bench.run(seconds, personas, stress, progress)
+        output.result(found)
+        _show_rows(output, "all senses (ms)", ("", "median", "p99", "budget", "missed"), bench.rows(found))
+        output.text(
+            f"answered {found['answered']} of {found['questions']}, underruns {found['underruns']}, "
+            f"skipped frames {found['skipped_frames']}, {found['rss_mb']:.0f} MB"
+        )
+
+
 @app.command(name="barge-in")
 def barge_in(
     *,

@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sensorium.bench import barge_in, turn
+from sensorium.bench import barge_in, senses, turn
 from sensorium.bench.microphone import Spoken
-from sensorium.bench.room import furnished, questions
-from sensorium.clock import SystemClock
+from sensorium.bench.room import questions
 from sensorium.errors import BadInput
 from sensorium.front.report import TurnReport
-from sensorium.store import rooms
-from sensorium.store.store import Store
+from sensorium.store.seed import shipped_personas
 from sensorium.trace import Stage
 
 
@@ -57,21 +55,19 @@ def test_half_of_the_trials_are_meant_to_stop_the_reply() -> None:
     assert {kind.name for kind in drawn} == {"interruption", "backchannel", "noise"}
 
 
-@pytest.mark.parametrize("count", [1, 6, 14])
-def test_a_room_of_so_many(tmp_path, count: int) -> None:  # type: ignore[no-untyped-def]
-    config = furnished(tmp_path, count)
-    with Store.open(config.store_path, clock=SystemClock()) as store:
-        seated = {p.id for p in store.read(rooms.get, config.room).result().personas}
-    assert len(seated) == count
-    asked = questions(12, count)
-    assert len(asked) == 12 and (count < 6 or {one.persona for one in asked} <= seated)
-
-
-def test_a_room_has_fourteen_seats(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(BadInput, match="a room for 15"):
-        furnished(tmp_path, 15)
+def test_the_questions_are_for_those_who_are_there() -> None:
+    for count in (6, 14):
+        seated = {p.id for p in shipped_personas()[:count]}
+        asked = questions(12, count)
+        assert len(asked) == 12 and {one.persona for one in asked} <= seated
 
 
 def test_the_recorded_questions_are_for_the_room_of_six() -> None:
     with pytest.raises(BadInput, match="recorded questions"):
         turn.run(1, 3, lambda done, total, what: None)
+
+
+@pytest.mark.parametrize(("seconds", "stress"), [(1.0, 1.0), (60.0, 0.5), (60.0, 99.0)])
+def test_a_load_that_cannot_be_is_refused(seconds: float, stress: float) -> None:
+    with pytest.raises(BadInput, match=r"--se|--st"):
+        senses.run(seconds, 6, stress, lambda done, total, what: None)

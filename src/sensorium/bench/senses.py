@@ -1,0 +1,132 @@
+"""`bench senses`: everything at once and in real time, while personas speak.
+
+An open microphone with questions, a camera whose picture changes, and a page that is touched, for a minute;
+then every row of the budgets as the house itself measured it. Stress makes every call of a model take longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+import simplejpeg
+
+from sensorium.bench import furnished
+from sensorium.bench.microphone import Microphone
+from sensorium.bench.parts import picture
+from sensorium.bench.report import commit, machine
+from sensorium.bench.room import questions
+from sensorium.dialogue.touch import Touched
+from sensorium.errors import BadInput
+from sensorium.front.house import House
+from sensorium.front.player import Player
+from sensorium.front.report import TurnReport
+
+Progress = Callable[[int, int, str], None]
+FRAMES_PER_S, TOUCHES_PER_S = 10, 30
+_ANSWER_S = 12.0
+MAX_SECONDS = 3_600.0
+
+
+def run(seconds: float, num_personas: int, stress: float, progress: Progress) -> dict[str, Any]:
+    """Raises BadInput, and what the house raises."""
+    from sensorium.cli.running import run_async
+
+    if not 5.0 <= seconds <= MAX_SECONDS:
+        raise BadInput(f"--seconds is 5 to {MAX_SECONDS:.0f}, not {seconds:g}")
+    if not 1.0 <= stress <= 10.0:
+        raise BadInput(f"--stress is 1 (none) to 10, not {stress:g}")
+    return run_async(_run(seconds, num_personas, stress, progress))
+
+
+async def _run(seconds: float, num_personas: int, stress: float, progress: Progress) -> dict[str, Any]:
+    async with furnished.house(num_personas, sees=True, stress=stress) as house:
+        player, microphone = Player(house.clock), Microphone(house.clock)
+        reports: asyncio.Queue[TurnReport] = asyncio.Queue()
+        until_s = house.clock.now_s() + seconds
+        senses = [
+            asyncio.create_task(house.converse(microphone.sound(), 16_000, player, told=reports.put_nowait)),
+            asyncio.create_task(house.watch(_frames(house, until_s))),
+            asyncio.create_task(_touch(house, until_s)),
+        ]
+        num_asked, num_answered = 0, 0
+        for asked in itertools.cycle(questions(9, num_personas)):
+            left_s = until_s - house.clock.now_s()
+            if left_s <= 0:
+                break
+            progress(round(seconds - left_s), round(seconds), asked.words)
+            await microphone.say(asked.samples)
+            num_asked += 1
+            try:
+                async with asyncio.timeout(_ANSWER_S):
+                    num_answered += bool((await reports.get()).said)
+            except TimeoutError:
+                continue
+            await asyncio.sleep(0.3)
+        microphone.close()
+        await asyncio.gather(*senses)
+        stats = await house.stats()
+    skipped = {key: n for key, n in stats["counters"].items() if key.startswith("skipped_frames_total")}
+    return {
+        "stages": {stage: _row(row) for stage, row in stats["stages"].items()},
+        "loop_lag_ms": {name: stats["loop_lag_ms"].get(name, 0.0) for name in ("p50", "p99", "max")},
+        "underruns": player.underruns,
+        "skipped_frames": sum(skipped.values()),
+        "skipped_by": skipped,
+        "ladders": stats["ladders"],
+        "rss_mb": stats["memory"]["total"],
+        "questions": num_asked,
+        "answered": num_answered,
+        "commit": commit(),
+        "machine": machine(),
+        "settings": {"seconds": seconds, "personas": num_personas, "stress": stress, "bundle": "nano"},
+    }
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    kept = {
+        name: row[name] for name in ("p50", "p95", "p99", "max", "count", "budget", "missed") if name in row
+    }
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in kept.items()}
+
+
+async def _frames(house: House, until_s: float) -> AsyncIterator[bytes]:
+    """A lamp is dimmed in steps: every third frame shows something new."""
+    plain, number = picture(), 0
+    files = [
+        simplejpeg.encode_jpeg(np.ascontiguousarray((plain * level).astype(np.uint8)), quality=90)
+        for level in (1.0, 0.8, 0.6, 0.4)
+    ]
+    while house.clock.now_s() < until_s:
+        yield files[number // 3 % len(files)] + bytes(1 + number % 3)
+        number += 1
+        await asyncio.sleep(1.0 / FRAMES_PER_S)
+
+
+async def _touch(house: House, until_s: float) -> None:
+    target = house.room.personas[0].id
+    number = 0
+    while house.clock.now_s() < until_s:
+        kind = ("move", "press", "move", "release")[number % 4]
+        events = (Touched(kind, target, 0.5, number % 100 / 100),)  # type: ignore[arg-type]
+        house.touch(msgspec.msgpack.encode(events))
+        number += 1
+        await asyncio.sleep(1.0 / TOUCHES_PER_S)
+
+
+def rows(found: dict[str, Any]) -> list[tuple[str, ...]]:
+    """For people: what, median, p99, budget, how often it was missed."""
+    return [
+        (
+            stage,
+            f"{row.get('p50', 0):g}",
+            f"{row.get('p99', 0):g}",
+            f"{row['budget']:g}",
+            f"{row['missed']} of {row['count']}",
+        )
+        for stage, row in found["stages"].items()
+    ]

@@ -27,7 +27,7 @@ def test_the_times_are_those_of_the_design() -> None:
         "hearing.chunk": 50, "hearing.encoder": 40,
         "vision.frame": 100, "vision.decode": 5, "vision.model": 80,
         "speech.first_byte": 150, "speech.first_chunk": 100,
-        "touch.event": 16, "hop": 1, "loop_lag": 16, "voice_to_voice": 3000,
+        "touch": 16, "hop": 1, "loop_lag": 16, "voice_to_voice": 3000,
     }  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def test_a_process_measures_its_own_rows_only() -> None:
 
 def test_the_share_missed_is_that_of_what_is_new() -> None:
     before = {"hop": {"count": 100, "missed": 50}}
-    now = {"hop": {"count": 110, "missed": 51}, "touch.event": {"count": 0, "missed": 0}}
+    now = {"hop": {"count": 110, "missed": 51}, "touch": {"count": 0, "missed": 0}}
     assert share_missed(before, now) == pytest.approx(0.1)
     assert share_missed(now, now) == 0.0
 

@@ -88,9 +88,8 @@ async def _run(seconds: float, num_personas: int, stress: float, progress: Progr
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
-    kept = {
-        name: row[name] for name in ("p50", "p95", "p99", "max", "count", "budget", "missed") if name in row
-    }
+    names = ("p50", "p95", "p99", "max", "count", "budget", "missed")
+    kept = {name: row[name] for name in names if name in row}
     return {name: round(value, 3) if isinstance(value, float) else value for name, value in kept.items()}
 
 

@@ -29,7 +29,7 @@ EVERY_S = 1.0
 _PATIENCE_S = 0.5
 
 # What people wait for. A hop that is late says that the machine is busy, maybe with settling, and no more.
-_WAITED_FOR = ("hearing.chunk", "vision.frame", "speech.first_byte", "touch.event", "voice_to_voice")
+_WAITED_FOR = ("hearing.chunk", "vision.frame", "speech.first_byte", "touch", "voice_to_voice")
 
 SETTLING = Ladder("settling", (Rung("at once", 1), Rung("paused", 0)))
 

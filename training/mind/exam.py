@@ -16,8 +16,10 @@ from training.world import SPLITS, Split
 SKILLS = (
     "own_fact", "own_yes_no", "own_unknown", "name", "tell", "recall_mine", "recall_changed", "recall_theirs",
     "recall_unknown", "memory", "time", "presence", "sight", "colour", "sums", "manners", "repeat", "said",
-    "comings", "beyond", "silence", "spell", "backchannel", "interrupted",
+    "comings", "beyond", "silence",
 )  # fmt: skip
+# Learnt last, and not in "all", so that it can be compared with earlier minds.
+LATER_SKILLS = ("spell", "backchannel", "interrupted")
 # Of these, pictures can be the subject.
 SEEN_SKILLS = ("sight", "colour")
 TARGETS: dict[Split, float] = {"train": 0.97, "fillers": 0.97, "phrasings": 0.85}
@@ -37,7 +39,7 @@ def draw_exam(
     per_skill: int,
     *,
     splits: tuple[Split, ...] = SPLITS,
-    skills: tuple[str, ...] = SKILLS,
+    skills: tuple[str, ...] = (*SKILLS, *LATER_SKILLS),
     seed: int = EXAM_SEED,
     pictures: PictureBank | None = None,
 ) -> list[tuple[Split, Play]]:
@@ -66,11 +68,12 @@ def share(marks: Iterable[bool]) -> float:
 
 
 def table(marks: list[Mark]) -> dict[str, dict[str, float]]:
-    """Share of right answers: skill -> split -> share; "all" is over everything."""
+    """Share of right answers: skill -> split -> share; "all" is over `SKILLS`."""
     shares: dict[str, dict[str, float]] = {}
-    for skill in (*SKILLS, "all"):
+    for skill in (*SKILLS, "all", *LATER_SKILLS):
+        counted = SKILLS if skill == "all" else (skill,)
         for split in SPLITS:
-            some = [m.right for m in marks if m.split == split and skill in (m.skill, "all")]
+            some = [m.right for m in marks if m.split == split and m.skill in counted]
             if some:
                 shares.setdefault(skill, {})[split] = sum(some) / len(some)
     return shares

@@ -22,7 +22,7 @@ from training.ear.voices import base_style, held_out_style
 from training.espeak import Style
 from training.mind import pictures
 from training.mind.answer import Answerer
-from training.mind.exam import EXAM_SEED, SEEN_SKILLS, draw_exam
+from training.mind.exam import EXAM_SEED, SEEN_SKILLS, SKILLS, draw_exam
 from training.mind.heard import listen
 from training.mind.play import Play
 from training.world import VOCABULARY, Split
@@ -95,7 +95,9 @@ def rows(
     per_skill: int = 10, gguf: Path | None = None, senses: Path | None = None, seed: int = EXAM_SEED
 ) -> list[dict[str, Any]]:
     examiner = Examiner(gguf or find("nano").file("mind"), senses or find("nano").file("senses"))
-    plays = [(split, play) for split, play in draw_exam(per_skill, seed=seed) if can_be_heard(play)]
+    plays = [
+        (split, play) for split, play in draw_exam(per_skill, skills=SKILLS, seed=seed) if can_be_heard(play)
+    ]
     table = []
     try:
         for way in WAYS:

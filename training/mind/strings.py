@@ -1,4 +1,4 @@
-"""Pages without any template: strings that repeat, words and their letters, and statements of random words with
+"""Pages without any template: strings that repeat, words and their letters, statements of random words with
 questions about them.
 
 All words of the vocabulary take part, also those that never fill a slot of a play: it is here that the mind

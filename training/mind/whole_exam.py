@@ -23,7 +23,7 @@ from sensorium.tuning import codec_encoder
 from training.espeak import engine
 from training.judge import judge, to_float
 from training.mind.answer import Answer
-from training.mind.exam import EXAM_SEED, draw_exam, share
+from training.mind.exam import EXAM_SEED, SKILLS, draw_exam, share
 from training.mind.mouth import BASE_STYLE
 from training.mind.play import SILENCE, Newest, Play
 from training.mind.sense_exam import BY_VOICE, Examiner, can_be_heard
@@ -87,7 +87,7 @@ def can_be_judged(play: Play) -> bool:
 
 def questions(per_skill: int, seed: int) -> list[tuple[Split, Play]]:
     """Held-out ones: with words or wordings that were never trained."""
-    exam = draw_exam(per_skill, splits=_SPLITS, seed=seed)
+    exam = draw_exam(per_skill, splits=_SPLITS, skills=SKILLS, seed=seed)
     return [(split, play) for split, play in exam if can_be_judged(play)]
 
 

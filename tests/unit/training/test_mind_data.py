@@ -12,7 +12,7 @@ import pytest
 from training import world
 from training.eye.scenes import COLOURS, LOOKS, Scene, draw_scene, side
 from training.mind import vocabulary
-from training.mind.exam import SKILLS, draw_exam
+from training.mind.exam import LATER_SKILLS, SKILLS, draw_exam
 from training.mind.now import time_words
 from training.mind.pictures import NOTHING, PictureBank
 from training.mind.play import SILENCE, Play, draw_more, draw_play
@@ -61,7 +61,9 @@ def test_rendering_is_the_same_for_the_same_seed() -> None:
 @pytest.mark.parametrize("split", SPLITS)
 def test_the_examination_covers_every_skill_and_answers_in_words_of_the_world(split: Split) -> None:
     exam = draw_exam(2, splits=(split,))
-    assert [play.newest.skill for _, play in exam] == [skill for skill in SKILLS for _ in range(2)]
+    assert [play.newest.skill for _, play in exam] == [
+        skill for skill in (*SKILLS, *LATER_SKILLS) for _ in range(2)
+    ]
     known = {*vocabulary.WORD_ID, *string.ascii_lowercase}
     for reply in (play.newest.reply for _, play in exam):
         assert reply == SILENCE or known.issuperset(reply.split()), reply

@@ -301,7 +301,7 @@ def test_a_spoken_reply_comes_as_text_and_then_as_frames(speaking_front: Front) 
     ready = speaking_front.until(Ready)[-1][0]
     assert isinstance(ready, Ready) and ready.facts["capabilities"]["audio_out"]
     assert ready.facts["speech"]["codes_per_group"] == 4
-    text = Sampling(grammar='root ::= " be silent"')
+    text = Sampling(grammar='root ::= " be quiet"')
     num_speech_tokens = num_frames = 0
     for turn_id, persona in enumerate(("maya", "leo", "ines", "sam"), 1):
         asked = generate(turn_id, prompt=prompt(persona), sampling=text, max_tokens=20, speech_tokens=150)
@@ -309,7 +309,7 @@ def test_a_spoken_reply_comes_as_text_and_then_as_frames(speaking_front: Front) 
         messages = speaking_front.until(Finished, turn_id)
         kinds = [type(m) for m, _ in messages]
         assert kinds == sorted(kinds, key=[Began, Said, Codes, Finished].index)
-        assert "".join(m.text for m, _ in messages if isinstance(m, Said)) == " be silent"
+        assert "".join(m.text for m, _ in messages if isinstance(m, Said)) == " be quiet"
         frames = [(m.word, np.frombuffer(payload, "<i2")) for m, payload in messages if isinstance(m, Codes)]
         assert all(codes.shape == (2,) and codes.min() >= 0 and codes.max() < 4 for _, codes in frames)
         assert [word for word, _ in frames] == sorted(word for word, _ in frames)

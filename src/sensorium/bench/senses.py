@@ -19,7 +19,7 @@ from sensorium.bench import furnished
 from sensorium.bench.microphone import Microphone
 from sensorium.bench.parts import picture
 from sensorium.bench.report import commit, machine
-from sensorium.bench.room import questions
+from sensorium.bench.room import heard_report, questions
 from sensorium.dialogue.touch import Touched
 from sensorium.errors import BadInput
 from sensorium.front.house import House
@@ -63,7 +63,7 @@ async def _run(seconds: float, num_personas: int, stress: float, progress: Progr
             num_asked += 1
             try:
                 async with asyncio.timeout(_ANSWER_S):
-                    num_answered += bool((await reports.get()).said)
+                    num_answered += bool((await heard_report(reports)).said)
             except TimeoutError:
                 continue
             await asyncio.sleep(0.3)

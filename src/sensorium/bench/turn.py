@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sensorium.bench import furnished
 from sensorium.bench.microphone import Microphone, Spoken
 from sensorium.bench.report import commit, machine
-from sensorium.bench.room import questions
+from sensorium.bench.room import heard_report, questions
 from sensorium.errors import BadInput
 from sensorium.front.player import Player
 from sensorium.front.report import TurnReport
@@ -76,7 +76,7 @@ async def _turns(
             spoken = await microphone.say(asked.samples)
             try:
                 async with asyncio.timeout(_ANSWER_S):
-                    report = await reports.get()
+                    report = await heard_report(reports)
             except TimeoutError:
                 missed += 1
                 continue

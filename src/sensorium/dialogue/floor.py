@@ -61,7 +61,7 @@ class Floor:
         seats = [s for s in room.seats if s.persona_id != room.from_persona_id]
         called = names.addressed(words, [s.name for s in seats])
         if room.from_persona_id:
-            return self._between_personas(called, seats, room)
+            return self._between_personas(words, called, seats, room)
         if called is not None and called.rank < names.ABOUT_RANK:
             return Choice(seats[called.at].persona_id, "named")
         if self._runs(room):
@@ -70,8 +70,12 @@ class Floor:
             return Choice(seats[called.at].persona_id, "named")
         return self._by_policy(room)
 
-    def _between_personas(self, called: names.Named | None, seats: list[Seat], room: RoomNow) -> Choice:
-        if called is None or called.rank >= names.ABOUT_RANK:
+    def _between_personas(
+        self, words: str, called: names.Named | None, seats: list[Seat], room: RoomNow
+    ) -> Choice:
+        # Who lists everybody calls nobody.
+        named = [s for s in seats if names.addressed(words, [s.name]) is not None]
+        if called is None or called.rank >= names.ABOUT_RANK or len(named) > 1:
             return Choice(None, "policy")
         if room.num_persona_replies >= self._max_persona_replies:
             return Choice(None, "bound")

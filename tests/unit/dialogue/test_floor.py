@@ -108,3 +108,11 @@ def test_the_floor_goes_to_someone_present_or_to_nobody(
         assert choice.persona_id != speaker
     if speaking or (speaker and replies >= 2):
         assert choice.persona_id is None
+
+
+@pytest.mark.parametrize("words", ["theo clara and sam are here", "clara said hello theo"])
+def test_a_persona_that_lists_others_calls_nobody(words: str) -> None:
+    room = RoomNow(SEATS, from_persona_id="maya", last_persona_id="maya")
+
+    assert Floor().choose(words, room).persona_id is None
+    assert Floor().choose("theo what do you like", room) == Choice("theo", "named")

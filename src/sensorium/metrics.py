@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -93,6 +93,11 @@ def summarize(values: Iterable[float]) -> dict[str, float]:
         "max": max(kept),
         "count": len(kept),
     }
+
+
+def rounded(found: Mapping[str, float]) -> dict[str, float]:
+    """What `summarize` gave, to a tenth."""
+    return {name: round(value, 1) for name, value in found.items()}
 
 
 def _key(name: str, labels: dict[str, str]) -> str:

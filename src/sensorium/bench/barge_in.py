@@ -14,11 +14,11 @@ import numpy as np
 
 from sensorium.bench import furnished
 from sensorium.bench.microphone import Microphone, Samples, Spoken, cough, door, over_replies
-from sensorium.bench.report import commit, machine
+from sensorium.bench.provenance import commit, machine
 from sensorium.front.house import House
 from sensorium.front.player import Player
 from sensorium.front.report import TurnReport
-from sensorium.metrics import summarize
+from sensorium.metrics import rounded, summarize
 
 Progress = Callable[[int, int, str], None]
 _ASKED = "{} say after me blue horse red garden green cheese white bread"
@@ -144,17 +144,13 @@ def summary(trials: Sequence[Trial]) -> dict[str, Any]:
         for t in sorted(trials, key=lambda t: t.kind)
     }
     return {
-        "to_silence_ms": _rounded(summarize(silence)),
+        "to_silence_ms": rounded(summarize(silence)),
         "interruptions": len(meant),
         "missed": sum(not t.interrupted for t in meant),
         "others": len(others),
         "false_stops": sum(t.interrupted for t in others),
-        "held_for_nothing_ms": _rounded(summarize(t.held_ms for t in others)),
-        "truncation_error_ms": _rounded(summarize(cuts)),
+        "held_for_nothing_ms": rounded(summarize(t.held_ms for t in others)),
+        "truncation_error_ms": rounded(summarize(cuts)),
         "heard_wrongly": [f"{t.what}: {t.heard or '-'}" for t in trials if t.interrupted != (t in meant)],
         "stopped_by": {what: f"{sum(marks)} of {len(marks)}" for what, marks in by_what.items()},
     }
-
-
-def _rounded(found: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 1) for name, value in found.items()}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sensorium.bench.report import commit, machine, version
+from sensorium.bench.provenance import commit, machine, version
 from sensorium.metrics import summarize
 
 

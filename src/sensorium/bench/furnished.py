@@ -12,8 +12,7 @@ from sensorium.clock import SystemClock
 from sensorium.config import Config
 from sensorium.errors import BadInput
 from sensorium.front.house import House
-from sensorium.store import personas, rooms
-from sensorium.store.database import Database
+from sensorium.store import rooms
 from sensorium.store.store import Store
 
 ROOM, PERSON = "bench", "sam"
@@ -48,12 +47,5 @@ def check(num_personas: int) -> None:
 
 def _furnish(config: Config, num_personas: int) -> None:
     with Store.open(Path(config.store_path)) as store:
-        store.submit(_make_room, config.room, num_personas, SystemClock().wall_s()).result()
-
-
-def _make_room(db: Database, default_room: str, num_personas: int, now_s: float) -> None:
-    first = [p.id for p in rooms.get(db, default_room).personas]
-    others = [p.id for p in personas.all_of(db) if p.id not in first]
-    rooms.create(db, ROOM, at_s=now_s, name="a bench")
-    for name in (*(first + others)[:num_personas], PERSON):
-        rooms.join(db, ROOM, name, at_s=now_s)
+        now_s = SystemClock().wall_s()
+        store.submit(rooms.create_like, config.room, ROOM, PERSON, num_personas, at_s=now_s).result()

@@ -22,7 +22,7 @@ import uvloop
 
 from sensorium.bench.figures import Figure, summary
 from sensorium.bench.hop_worker import MAX_BACK_BYTES, TIME
-from sensorium.bench.report import commit, machine, version
+from sensorium.bench.provenance import commit, machine, version
 from sensorium.errors import WorkerDied
 from sensorium.front.line import Channel
 from sensorium.wire import framing

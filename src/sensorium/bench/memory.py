@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sensorium.bench import furnished
-from sensorium.bench.report import commit, machine
+from sensorium.bench.provenance import commit, machine
 from sensorium.errors import BadInput, WorkerFailed
 
 # 14 personas take less than so many times the memory of 6.

@@ -18,7 +18,7 @@ import simplejpeg
 
 from sensorium.audio import to_int16
 from sensorium.bench.parts import Progress, picture, questions
-from sensorium.bench.report import commit, machine
+from sensorium.bench.provenance import commit, machine
 from sensorium.config import Config
 from sensorium.errors import WorkerFailed
 from sensorium.front.house import House

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
 from collections.abc import Mapping, Sequence
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from sensorium.bench.prefix import (
@@ -19,6 +14,7 @@ from sensorium.bench.prefix import (
     Result,
     Setup,
 )
+from sensorium.bench.provenance import commit, machine, version
 from sensorium.bench.variants import Sample
 from sensorium.metrics import percentile
 
@@ -101,35 +97,6 @@ def settings(setup: Setup) -> dict[str, Any]:
         "xllamacpp": version("xllamacpp"),
         "llama_cpp_python": version("llama-cpp-python"),
     }
-
-
-def machine() -> dict[str, Any]:
-    """Load is that of the last minute, so that a busy machine can be seen in the numbers."""
-    return {
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-        "load_1min": round(os.getloadavg()[0], 2),
-        "python": platform.python_version(),
-    }
-
-
-def commit() -> str:
-    """The checkout's commit, or the installed version outside a checkout."""
-    found = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return found.stdout.strip() if found.returncode == 0 else version("sensorium")
-
-
-def version(package: str) -> str:
-    """Of an installed package; "absent" if it is not."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "absent"
 
 
 def _ratio(by_name: Mapping[str, Mapping[str, Any]], slow: str, fast: str) -> float:

@@ -18,7 +18,7 @@ import simplejpeg
 from sensorium.bench import furnished
 from sensorium.bench.microphone import Microphone
 from sensorium.bench.parts import picture
-from sensorium.bench.report import commit, machine
+from sensorium.bench.provenance import commit, machine
 from sensorium.bench.room import heard_report, questions
 from sensorium.dialogue.touch import Touched
 from sensorium.errors import BadInput

@@ -15,7 +15,7 @@ import psutil
 from sensorium.audio import to_int16
 from sensorium.bench import furnished
 from sensorium.bench.parts import questions
-from sensorium.bench.report import commit, machine
+from sensorium.bench.provenance import commit, machine
 from sensorium.bench.trend import Asked, Sample, report
 from sensorium.errors import BadInput, SensoriumError
 from sensorium.front.house import House

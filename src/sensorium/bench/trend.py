@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
-from sensorium.metrics import summarize
+from sensorium.metrics import rounded, summarize
 
 MEMORY_BAR_MB_PER_HOUR = 1.0
 WARM_UP_SHARE = 0.25
@@ -68,7 +68,7 @@ def report(samples: Sequence[Sample], asked: Sequence[Asked], minutes: float) ->
         "rss_mb": {"first": dict(later[0].rss_mb), "last": dict(later[-1].rss_mb)} if later else {},
         "open_files": dict(later[-1].open_files) if later else {},
         "open_files_grown": grown,
-        "voice_to_voice_ms": {at: round(value, 1) for at, value in summarize(times).items()},
+        "voice_to_voice_ms": rounded(summarize(times)),
         "latency_drift_ms": round(drift, 1),
         "samples": len(samples),
     }

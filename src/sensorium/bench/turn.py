@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 from sensorium.bench import furnished
 from sensorium.bench.microphone import Microphone, Spoken
-from sensorium.bench.report import commit, machine
+from sensorium.bench.provenance import commit, machine
 from sensorium.bench.room import heard_report, questions
 from sensorium.errors import BadInput
 from sensorium.front.player import Player
 from sensorium.front.report import TurnReport
-from sensorium.metrics import summarize
+from sensorium.metrics import rounded, summarize
 
 Progress = Callable[[int, int, str], None]
 PARTS = ("endpoint", "compose", "prefill", "first_token", "first_chunk")
@@ -98,9 +98,9 @@ def summary(turns: Sequence[Turn]) -> dict[str, Any]:
     decided."""
     parts = [parts_ms(turn) for turn in turns]
     return {
-        "voice_to_voice_ms": _rounded(summarize(turn.voice_to_voice_ms for turn in turns)),
-        "parts_ms": {name: _rounded(summarize(part[name] for part in parts)) for name in PARTS},
-        "prefill_tokens_after_endpoint": _rounded(
+        "voice_to_voice_ms": rounded(summarize(turn.voice_to_voice_ms for turn in turns)),
+        "parts_ms": {name: rounded(summarize(part[name] for part in parts)) for name in PARTS},
+        "prefill_tokens_after_endpoint": rounded(
             summarize(float(turn.report.processed_tokens) for turn in turns)
         ),
         "processed_tokens_max": max(
@@ -123,7 +123,3 @@ def parts_ms(turn: Turn) -> dict[str, float]:
         "first_token": asked.ms - prefill_ms,
         "first_chunk": (turn.first_sound_s - asked.end_s) * 1000.0,
     }
-
-
-def _rounded(found: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 1) for name, value in found.items()}

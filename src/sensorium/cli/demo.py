@@ -24,7 +24,6 @@ from sensorium.front.listening import at_once, in_real_time
 from sensorium.front.publisher import Recording
 from sensorium.persona import VoiceRef
 from sensorium.store import personas, rooms, voices
-from sensorium.store.database import Database
 from sensorium.store.seed import shipped_personas
 from sensorium.store.store import Store
 from sensorium.trace import Stage, write_chrome
@@ -129,7 +128,8 @@ def _furnish(config: Config, num_personas: int) -> None:
     with Store.open(config.store_path) as store:
         for persona_id, voice in spoken.items():
             store.submit(voices.assign, persona_id, voice).result()
-        store.submit(_make_room, config.room, num_personas, SystemClock().wall_s()).result()
+        now_s = SystemClock().wall_s()
+        store.submit(rooms.create_like, config.room, ROOM, PERSON, num_personas, at_s=now_s).result()
 
 
 def _assigned(own: Config) -> dict[str, VoiceRef | None]:
@@ -141,14 +141,6 @@ def _assigned(own: Config) -> dict[str, VoiceRef | None]:
         at_home = store.read(personas.all_of).result()
     shipped = {p.id for p in shipped_personas()}
     return {p.id: p.voice_ref for p in at_home if p.id in shipped}
-
-
-def _make_room(db: Database, default_room: str, num_personas: int, now_s: float) -> None:
-    first = [p.id for p in rooms.get(db, default_room).personas]
-    others = [p.id for p in personas.all_of(db) if p.id not in first]
-    rooms.create(db, ROOM, at_s=now_s, name="an evening")
-    for name in (*(first + others)[:num_personas], PERSON):
-        rooms.join(db, ROOM, name, at_s=now_s)
 
 
 def _write_pictures(result: Evening, out: Path) -> None:

@@ -65,19 +65,23 @@ class Live:
                 await self._end()
 
     async def _answer(self, utterance: Utterance) -> None:
+        newest = self._conversation.last_report
         try:
-            report = await self._conversation.heard_turn(utterance, self._person, self._publisher)
-            self._told(report)
+            newest = await self._conversation.heard_turn(utterance, self._person, self._publisher)
+            self._told(newest)
             for _ in range(MAX_FOLLOW_UPS):
                 following = await self._conversation.follow_up(self._publisher)
                 if following is None:
                     return
-                self._told(following)
+                newest = following
+                self._told(newest)
         except SensoriumError as e:
             # Words that are no message: what was said is gone, the microphone stays open.
             self._counters.add("utterances_refused_total", code=e.code)
         except asyncio.CancelledError:
-            if (interrupted := self._conversation.last_report) is not None:
+            # A turn that never began has no report.
+            interrupted = self._conversation.last_report
+            if interrupted is not None and interrupted is not newest:
                 self._told(interrupted)
             raise
 

@@ -75,7 +75,7 @@ class Monitor:
                 self._pause_settling(values["stages"])
                 await asyncio.to_thread(live_file.write, self._home, {**values, **self._more()})
         finally:
-            live_file.remove(self._home)
+            await asyncio.to_thread(live_file.remove, self._home)
 
     def taken(self, workers: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         """What was measured until now, by row, with the ladders; `workers` is what each said when asked."""

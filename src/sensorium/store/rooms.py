@@ -61,6 +61,19 @@ def create(db: Database, room_id: str, *, at_s: float, name: str = "", recipe: s
     return get(db, room_id)
 
 
+def create_like(
+    db: Database, like: str, room_id: str, person: str, num_personas: int, *, at_s: float
+) -> Room:
+    """A room with `person` and so many personas: first those of the room `like`, then the others by id.
+    Raises as `create` and `admit`."""
+    first = [p.id for p in get(db, like).personas]
+    others = [p.id for p in personas.all_of(db) if p.id not in first]
+    create(db, room_id, at_s=at_s)
+    for name in (*(first + others)[:num_personas], person):
+        join(db, room_id, name, at_s=at_s)
+    return get(db, room_id)
+
+
 def remove(db: Database, name: str) -> Room:
     """Takes a room out with its whole conversation. Raises NotFound."""
     room = get(db, name)

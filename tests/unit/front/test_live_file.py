@@ -41,3 +41,4 @@ def test_a_disk_that_refuses_ends_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     live_file.write(tmp_path / "file", {"at_s": 1.0})
     live_file.remove(tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "in the way" and len(list(tmp_path.iterdir())) == 1

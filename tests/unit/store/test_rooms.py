@@ -75,6 +75,14 @@ def test_a_room_is_created_listed_and_removed_with_its_conversation(store: Store
     assert store.read(rooms.of_persona, "maya").result() == [ROOM]
 
 
+def test_a_room_like_another_has_its_personas_first_and_then_others(store: Store) -> None:
+    first = [p.id for p in store.read(rooms.get, ROOM).result().personas]
+    small = store.submit(rooms.create_like, ROOM, "small", "sam", 3, at_s=1.0).result()
+    large = store.submit(rooms.create_like, ROOM, "large", "sam", 14, at_s=1.0).result()
+    assert _members(small) == [*first[:3], "sam"]
+    assert _members(large)[:6] == first and len(set(_members(large))) == 15
+
+
 @pytest.mark.parametrize(("room_id", "named"), [("Kitchen!", "usable"), ("", "usable"), (ROOM, "already")])
 def test_an_unusable_or_taken_room_id_is_refused(store: Store, room_id: str, named: str) -> None:
     with pytest.raises(BadInput, match=named):

@@ -12,6 +12,7 @@ from tests.unit.front.test_conversation import stored, until
 from sensorium.clock import ManualClock
 from sensorium.dialogue.endpointing import Endpointing
 from sensorium.dialogue.turn_taking import Hold, Interrupt, Resume
+from sensorium.front.listening import Utterance
 from sensorium.front.live import Live
 from sensorium.front.player import BLOCK_S, MAX_AHEAD_S, Player
 from sensorium.front.report import TurnReport
@@ -126,8 +127,6 @@ class Decided:
 
 async def started(house: House, player: Player) -> tuple[Decided, asyncio.Task[None], list[TurnReport]]:
     """A room in which Maya is in the middle of saying something."""
-    from sensorium.front.listening import Utterance
-
     told: list[TurnReport] = []
     microphone = Decided()
     house.reply = lambda prompt: [" i", " like", " apples"] * 8
@@ -172,6 +171,23 @@ async def test_a_cough_holds_the_reply_and_it_goes_on_to_its_end(native_house: H
     microphone.queue.put_nowait(None)
     await running
     assert not told[0].interrupted and stored(house)[-1][2] == " ".join(["i like apples"] * 8)
+
+
+async def test_an_answer_that_never_began_is_not_told_as_somebody_elses(native_house: House) -> None:
+    house, player = native_house, Notebook(native_house.clock)
+    microphone, told = Decided(), list[TurnReport]()
+    await house.conversation.text_turn("maya what do you like", house.sam)
+    typed = asyncio.create_task(house.conversation.text_turn("maya hello", house.sam, publisher=player))
+    await until(lambda: bool(player.first_sound_s))
+    live = Live(house.conversation, house.sam, player, house.counters, told.append)
+    running = asyncio.create_task(live.run(microphone))  # type: ignore[arg-type]
+    microphone.queue.put_nowait(Utterance("maya what do you like", 0.0, 0.0))
+    await until(microphone.queue.empty)
+    running.cancel()
+    await asyncio.wait([running])
+    typed.cancel()
+    await asyncio.wait([typed])
+    assert told == []
 
 
 async def test_a_player_plays_at_the_speed_of_sound() -> None:

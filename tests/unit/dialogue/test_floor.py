@@ -28,7 +28,7 @@ def test_in_a_running_exchange_one_may_speak_about_others() -> None:
     room = RoomNow(SEATS, last_persona_id="theo", last_spoke_s_ago=3.0)
 
     assert Floor().choose("what does maya like", room) == Choice("theo", "running")
-    assert Floor().choose("what does maya like", RoomNow(SEATS)) == Choice("maya", "named")
+    assert Floor().choose("what does maya like", RoomNow(SEATS)) == Choice("maya", "mentioned")
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,9 @@ class Drafter:
         self._to = to
         self._newest: tuple[Utterance, Callable[[Opinion], None]] | None = None
         self._wanted = asyncio.Event()
+        # Of whom it was asked behind which words, and who was expected; a pause brings the same words again.
+        self._asked: tuple[str, str] = ("", "")
+        self._p_answers: tuple[tuple[str, float], ...] = ()
 
     def said(self, so_far: Utterance, tell: Callable[[Opinion], None]) -> None:
         """More was heard. What is not yet drafted of before is left out."""
@@ -98,14 +101,17 @@ class Drafter:
         view = parts.room.view(persona, newest=newest, recalled=recalled, heard=heard)
         rows = b"".join((*(sight.data for sight in parts.room.pictures), by_word))
         adapters = await parts.adapters.ensure(persona)
+        if self._asked != (persona.id, text):
+            self._asked, self._p_answers = (persona.id, text), ()
         here = parts.room.personas
-        openings = parts.openings(persona, here) if 1 < len(here) <= MAX_OPENINGS and not called else {}
-        asked = tuple(openings.values())
-        drafted = await parts.llm.draft(parts.compose(view), rows, parts.close, adapters, asked)
+        ask = not called and not self._p_answers and 1 < len(here) <= MAX_OPENINGS
+        openings = parts.openings(persona, here) if ask else {}
+        begins = tuple(openings.values())
+        drafted = await parts.llm.draft(parts.compose(view), rows, parts.close, adapters, begins)
         parts.trace.add("draft", 0, started_s, parts.clock.now_s())
         parts.counters.add("draft_tokens_total", drafted.processed_tokens)
-        p_answers = tuple(zip(openings, drafted.p_openings, strict=False))
-        tell(Opinion(so_far.text, drafted.p_close, p_answers))
+        self._p_answers = self._p_answers or tuple(zip(openings, drafted.p_openings, strict=False))
+        tell(Opinion(so_far.text, drafted.p_close, self._p_answers))
 
     def _likely(self, text: str) -> tuple[Persona | None, bool]:
         """Who is named or in talk with the person; else who spoke last. And was it called, so that there is

@@ -31,8 +31,8 @@ from training.world import Split
 
 SEED = 8_400_000
 # "named": one of the six is called. "about": nobody is called, one of the six is spoken of. "nobody": none of
-# the six is in it. "guest": a person is called. Where nobody is called whoever spoke last is meant: so the mind
-# was taught.
+# the six is in it. "guest": a person is called. Where nobody is called whoever spoke last is meant: so the
+# mind was taught.
 Kind = Literal["named", "about", "nobody", "guest"]
 _KINDS: dict[Kind, Drawn] = {"named": "one", "about": "nobody", "nobody": "nobody", "guest": "another"}
 _SPLITS: tuple[Split, ...] = ("fillers", "phrasings")

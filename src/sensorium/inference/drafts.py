@@ -38,22 +38,26 @@ class Drafts:
     def ask(self, job: Job) -> tuple[float, ...]:
         """How likely, once the message is closed, the model goes on with each of the request's openings.
 
-        One batch of a few tokens in forks of the draft, which are dropped again. Empty when nothing is asked
-        or there is no room for it.
+        A token at a time, which the decode threads compute, in forks of the draft that are dropped again.
+        Empty when nothing is asked or there is no room for it.
         """
         openings = job.request.openings
         # What must stand there for its next token to be read off.
-        stems = sorted({opening[:i] for opening in openings for i in range(len(opening))})
-        num_tokens = sum(1 + len(stem) for stem in stems)
-        no_room = self._sequences.num_free < len(stems) or self._sequences.num_cells_free < num_tokens
-        if job.sequence is None or not stems or no_room:
+        stems = sorted({opening[:i] for opening in openings for i in range(len(opening))}, key=len)
+        if job.sequence is None or not stems or self._sequences.num_cells_free < len(stems):
             return ()
-        forks = {stem: fork for stem in stems if (fork := self._sequences.fork(job.sequence)) is not None}
+        forks: dict[tuple[int, ...], int] = {}
+        shares: dict[tuple[int, ...], NDArray[np.float64]] = {}
         try:
-            tokens = {stem: (job.request.close, *stem) for stem in stems}
-            spans = [Span(forks[stem], job.num_computed, tokens[stem], True) for stem in stems]
-            self._backend.decode(spans, job.adapters.uses)
-            shares = {stem: self._shares(fork) for stem, fork in forks.items()}
+            for stem in stems:
+                fork = self._sequences.fork(forks[stem[:-1]] if stem else job.sequence)
+                if fork is None:
+                    return ()
+                forks[stem] = fork
+                token = stem[-1] if stem else job.request.close
+                span = Span(fork, job.num_computed + len(stem), (token,), True)
+                self._backend.decode([span], job.adapters.uses)
+                shares[stem] = self._shares(fork)
         except SensoriumError:
             return ()  # reading along is a favour: the turn itself meets the same error and reports it
         finally:

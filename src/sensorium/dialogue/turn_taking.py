@@ -49,10 +49,12 @@ class ReplyEnded(NamedTuple):
 
 
 class Opinion(NamedTuple):
-    """How likely the model thinks that the sentence is over after `text`, which is all that was said."""
+    """How likely the model thinks that the sentence is over after `text`, which is all that was said, and by
+    persona id that each would answer it, where it was asked."""
 
     text: str
     p_end: float
+    p_answers: tuple[tuple[str, float], ...] = ()
 
 
 class Tick(NamedTuple):

@@ -17,7 +17,7 @@ import numpy as np
 from sensorium.errors import SensoriumError, WorkerDied
 from sensorium.front.line import Channel
 from sensorium.front.supervisor import Link
-from sensorium.request import Prompt, Usage
+from sensorium.request import Part, Prompt, Usage
 from sensorium.wire.payloads import Payloads, Rings
 from sensorium.wire.records import (
     AdapterLoaded,
@@ -72,7 +72,8 @@ class FakeLlm:
     """Answers with the pieces that `reply` gives; a piece in <|...|> is special. Remembers what it was asked.
 
     Where speech is asked for, every word sounds in one frame of codes (word, word). With `hold` set, a reply
-    stops before its last piece until `go` is set. An error that `reply` raises becomes `Failed`.
+    stops before its last piece until `go` is set. An error that `reply` raises becomes `Failed`. Asked who
+    answers, it `expects` the opening that ends so.
     """
 
     outgoing: object = ToLlm
@@ -86,6 +87,8 @@ class FakeLlm:
         self.settled: list[Prompt] = []
         self.drafts: list[Prompt] = []
         self.p_close = 0.0
+        self.expects = ""
+        self.asked: list[tuple[tuple[Part, ...], ...]] = []
         self.cancelled: list[int] = []
         self.hold = False
         self.go = asyncio.Event()
@@ -106,9 +109,11 @@ class FakeLlm:
                 new = len(prompt.blocks) - self._known.get(prompt.persona_id, 0)
                 self._known[prompt.persona_id] = len(prompt.blocks)
                 channel.send(Settled(prompt.persona_id, max(0, new)))
-            case Draft(prompt=prompt):
+            case Draft(prompt=prompt, openings=openings):
                 self.drafts.append(prompt)
-                channel.send(Drafted(prompt.persona_id, 1, self.p_close))
+                self.asked.append(openings)
+                shares = tuple(0.9 * (parts[-1].text.strip() == self.expects) for parts in openings)
+                channel.send(Drafted(prompt.persona_id, 1, self.p_close, shares))
             case LoadAdapter(adapter_id=adapter_id):
                 channel.send(AdapterLoaded(adapter_id, 1))
 

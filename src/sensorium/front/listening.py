@@ -26,6 +26,7 @@ class Utterance(NamedTuple):
 
     `rows`: from a native ear, one for each word of `text`, float32 little-endian, `row_width` numbers each;
     none of words that came `by_bridge`. `confidence` 0 to 1 is that of the words, where the ear gives one.
+    `p_answers`: by persona id, how likely the mind thinks that each answers, if it has read just this text.
     """
 
     text: str
@@ -36,6 +37,7 @@ class Utterance(NamedTuple):
     row_width: int = 0
     confidence: float = 1.0
     by_bridge: bool = False
+    p_answers: tuple[tuple[str, float], ...] = ()
 
 
 class SentLog:

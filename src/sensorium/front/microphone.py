@@ -67,6 +67,7 @@ class Microphone:
         self._events: asyncio.Queue[Event | _FromEar | Exception] = asyncio.Queue()
         self._heard = HeardSoFar()
         self._stages: list[Stage] = []
+        self._opinion = Opinion("", 0.0)
 
     @classmethod
     @asynccontextmanager
@@ -112,6 +113,8 @@ class Microphone:
         due_s: float | None = None
         while True:
             event = await self._next(due_s)
+            if isinstance(event, Opinion):
+                self._opinion = event
             decision = self._taker.handle(event, self._clock.now_s())
             due_s = decision.until_s if isinstance(decision, Wait | Hold) else self._clock.now_s()
             if isinstance(decision, Reply):
@@ -143,6 +146,7 @@ class Microphone:
             row_width=self._ear.row_width,
             confidence=self._heard.confidence,
             by_bridge=self._heard.by_bridge,
+            p_answers=self._opinion.p_answers if self._opinion.text == text else (),
         )
 
     async def _next(self, due_s: float | None) -> Event:

@@ -218,3 +218,65 @@ async def test_a_turn_that_is_held_before_its_first_sound_is_not_heard() -> None
     await player.resume(7)
     clock.advance(0.05)
     assert player.heard_samples(7) == 800
+
+
+QUIET_FOR_S = 10_000.0
+
+
+async def read_along(house: House) -> None:
+    """Until the mind has told what it thinks of what was said; recalling goes through the store's thread."""
+    for _ in range(5_000):
+        if "draft_tokens_total" in house.counters.snapshot():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("nothing was drafted")
+
+
+async def asked_of_the_room(house: House, words: str) -> TurnReport:
+    """Maya spoke long ago. Somebody says this into a microphone; what came of it."""
+    await house.conversation.text_turn("maya what do you like", house.sam)
+    house.clock.advance(QUIET_FOR_S)
+    house.fake_ear.words = words
+    told = list[TurnReport]()
+    speaker, player = Speaker(house.clock), Notebook(house.clock)
+    live = Live(house.conversation, house.sam, player, house.counters, told.append)
+    ears = house.conversation.ears
+    assert ears is not None
+    async with ears.open(speaker.sound(), RATE, house.sam, endpointing=Endpointing()) as microphone:
+        running = asyncio.create_task(live.run(microphone))
+        await speaker.speak(8_000)
+        await read_along(house)
+        await speaker.speak(16_000, QUIET)
+        await played_on(player, lambda: bool(told))
+        speaker.stop()
+        await running
+    return told[0]
+
+
+async def test_whom_the_mind_expects_answers_words_that_call_nobody(native_house: House) -> None:
+    native_house.fake_llm.expects = "hugo"
+    report = await asked_of_the_room(native_house, "and what do you like")
+    # then Hugo was asked, though Maya had been read along for
+    assert (report.persona, report.why, report.said) == ("hugo", "model", "i like apples")
+    assert native_house.fake_llm.drafts[-1].persona_id == "maya"
+    # and the counters and the trace tell
+    assert native_house.counters.snapshot()["floor_choices_total{why=model}"] == 1
+    assert "front.floor.model" in report.stages_ms
+    # and each of the room could have been the answer, which was asked for once, not with every draft
+    asked = [openings for openings in native_house.fake_llm.asked if openings]
+    assert len(asked) == 1 < len(native_house.fake_llm.drafts)
+    own, *others = sorted(asked[0], key=len)
+    assert len(others) == len(native_house.room.personas) - 1
+    assert own == native_house.format.reply_open()
+
+
+async def test_where_the_mind_expects_nobody_the_policy_decides(native_house: House) -> None:
+    report = await asked_of_the_room(native_house, "sing me something")
+    assert (report.persona, report.why, report.said) == ("", "policy", "")
+
+
+async def test_who_is_called_is_not_asked_for(native_house: House) -> None:
+    native_house.fake_llm.expects = "hugo"
+    report = await asked_of_the_room(native_house, "maya what do you like")
+    assert (report.persona, report.why) == ("maya", "named")
+    assert native_house.fake_llm.asked and not any(native_house.fake_llm.asked)

@@ -15,7 +15,7 @@ from sensorium.dialogue import names
 from sensorium.recipe import FloorPolicy
 
 # What the model must give a persona at least. Below it, it may only not have understood
-# (docs/decisions/0014-who-answers.md).
+# (docs/decisions/0016-who-answers.md).
 LEAST_EXPECTED = 0.5
 _UNASKED: Mapping[str, float] = MappingProxyType({})
 

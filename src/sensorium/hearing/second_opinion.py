@@ -63,6 +63,8 @@ class SecondOpinion:
         self._asked: queue.Queue[tuple[NDArray[np.float32], Callable[[str], None]]] = queue.Queue(MAX_WAITING)
         self._thread: threading.Thread | None = None
         self._child: _Child | None = None
+        self._starting = threading.Lock()
+        self._closed = False
         self._failed_in_a_row = 0
         self.num_failures = 0
 
@@ -85,9 +87,10 @@ class SecondOpinion:
 
     def close(self) -> None:
         """Ends the process; what was asked is answered with ""."""
-        self._failed_in_a_row = MAX_FAILURES
-        if (child := self._child) is not None:
-            child.kill()
+        with self._starting:
+            self._closed = True
+            if self._child is not None:
+                self._child.kill()
 
     def _serve(self) -> None:
         while True:
@@ -95,25 +98,35 @@ class SecondOpinion:
             tell(self._answer(sound))
 
     def _answer(self, sound: NDArray[np.float32]) -> str:
-        if self._failed_in_a_row >= MAX_FAILURES:
+        if self._closed or self._failed_in_a_row >= MAX_FAILURES:
             return ""
         within_s = self._seconds_per_second * len(sound) / SAMPLE_RATE_HZ
         try:
-            if self._child is None:
-                self._child = _Child(self._command)
+            child = self._child
+            if child is None:
+                child = self._start()
                 within_s += self._loading_s
-            text = self._child.ask(to_int16(sound).tobytes(), time.monotonic() + within_s)
+            text = child.ask(to_int16(sound).tobytes(), time.monotonic() + within_s)
         except (OSError, WorkerFailed) as e:
             self._fail(str(e))
             return ""
         self._failed_in_a_row = 0
         return text
 
+    def _start(self) -> _Child:
+        with self._starting:
+            if self._closed:
+                raise WorkerFailed("it was closed")
+            self._child = _Child(self._command)
+            return self._child
+
     def _fail(self, why: str) -> None:
-        child, self._child = self._child, None
-        if child is not None:
-            child.kill()
-            child.close()
+        with self._starting:
+            child, self._child = self._child, None
+            if child is not None:
+                child.close()
+        if self._closed:
+            return
         self.num_failures += 1
         self._failed_in_a_row += 1
         over = "; it is not asked any more" if self._failed_in_a_row >= MAX_FAILURES else ""
@@ -147,7 +160,7 @@ class _Child:
         self._process.kill()
 
     def close(self) -> None:
-        """After `kill`."""
+        self.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             pipe.close()

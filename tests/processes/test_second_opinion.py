@@ -1,5 +1,5 @@
-"""Given the whole hearing worker, and speech that nano's ear cannot make out, when pocketsphinx is asked, then
-it thinks elsewhere, behind everybody else, and streams are heard meanwhile, whatever becomes of it.
+"""Given the whole hearing worker, and speech that nano's ear cannot make out, when pocketsphinx is asked,
+then it thinks elsewhere, behind everybody else, and streams are heard meanwhile, whatever becomes of it.
 
 Who thinks is stopped and let go by signals: nothing here depends on how fast the machine is.
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import numpy as np
@@ -50,6 +51,7 @@ from sensorium.workers.calls import Calls
 from sensorium.workers.hearing_engines import ENGINES, opener, second_opinion
 
 MAX_STREAMS = 64
+_LOADING_S = 15.0
 
 # How many samples are listened to at once. nano's encoder has one size of input and no smaller variant, so
 # what a lower rung saves is waking up; it costs as much delay.
@@ -81,7 +83,8 @@ class _Ear:
 class HearingWorker:
     """Serves one front until it says `Stop`. Single-threaded: sound is heard in the order it came.
 
-    With a `second` opinion, utterances that the engine cannot make out are put to it.
+    With a `second` opinion, utterances that the engine cannot make out are put to it. `loading` is held while
+    an engine is made for a stream.
     """
 
     def __init__(
@@ -92,12 +95,14 @@ class HearingWorker:
         clock: Clock,
         meter: Meter | None = None,
         second: SecondOpinion | None = None,
+        loading: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._front = front
         self._meter = meter or Meter("hearing", counters)
         self._quality = Controller(LADDER)
         self._open_engine = open_engine
         self._second = second
+        self._loading = loading
         self._counters = counters
         self._clock = clock
         self._ears: dict[int, _Ear] = {}
@@ -130,7 +135,9 @@ class HearingWorker:
         if len(self._ears) >= MAX_STREAMS:
             raise BadInput(f"{MAX_STREAMS} streams are open", remedy="close one first")
         clear_from = UNCLEAR_BELOW if self._second is not None else 0.0
-        heard = Listener(self._open_engine(), Vad(), self._counters, clear_from=clear_from)
+        with self._loading():
+            engine = self._open_engine()
+        heard = Listener(engine, Vad(), self._counters, clear_from=clear_from)
         self._ears[stream_id] = _Ear(rate_hz, heard)
 
     def _ear(self, stream_id: int, kind: str) -> _Ear | None:
@@ -259,9 +266,11 @@ def serve(front: shell.Shell, engine_name: str, bundle_name: str, stress: calls.
         "utterance_end_ms": limits.utterance_end_ms,
         "priority": priority.raise_own(),
     }
+    # pocketsphinx holds the interpreter for 2.8 s of one core to itself.
+    loading = partial(front.computing, _LOADING_S) if engine.is_bridge else nullcontext
     with front.at_work():
         front.ready("hearing", clock.now_s() - start_s, facts)
-        HearingWorker(front, open_engine, counters, clock, meter, second).serve()
+        HearingWorker(front, open_engine, counters, clock, meter, second, loading).serve()
 
 
 def main() -> int:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,11 +46,18 @@ def command(grammar: Path, dictionary: Path) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", module, str(grammar), str(dictionary))
 
 
+class _Asked(NamedTuple):
+    sound: NDArray[np.float32]
+    until_s: float
+    tell: Callable[[str], None]
+
+
 class SecondOpinion:
     """`command` starts the process when it is first needed, and again after it died or hung; it must speak
     the frames of `second_opinion_process.py`. `num_failures`: how often it did not answer.
 
-    A thread of ours waits for it, asleep. `loading_s` and `seconds_per_second` are how long it may take.
+    A thread of ours waits for it, asleep. An answer may take `loading_s` and `seconds_per_second` of sound,
+    waiting included.
     """
 
     def __init__(
@@ -60,7 +68,7 @@ class SecondOpinion:
     ) -> None:
         self._command = tuple(command)
         self._loading_s, self._seconds_per_second = loading_s, seconds_per_second
-        self._asked: queue.Queue[tuple[NDArray[np.float32], Callable[[str], None]]] = queue.Queue(MAX_WAITING)
+        self._asked: queue.Queue[_Asked] = queue.Queue(MAX_WAITING)
         self._thread: threading.Thread | None = None
         self._child: _Child | None = None
         self._starting = threading.Lock()
@@ -77,7 +85,8 @@ class SecondOpinion:
         if len(sound) > MAX_SOUND_S * SAMPLE_RATE_HZ or self._failed_in_a_row >= MAX_FAILURES:
             return False
         try:
-            self._asked.put_nowait((sound, tell))
+            within_s = self._loading_s + self._seconds_per_second * len(sound) / SAMPLE_RATE_HZ
+            self._asked.put_nowait(_Asked(sound, time.monotonic() + within_s, tell))
         except queue.Full:
             return False
         if self._thread is None:  # it lives as long as we do: the kernel ends the process with its thread
@@ -94,19 +103,14 @@ class SecondOpinion:
 
     def _serve(self) -> None:
         while True:
-            sound, tell = self._asked.get()
-            tell(self._answer(sound))
+            asked = self._asked.get()
+            asked.tell(self._answer(asked))
 
-    def _answer(self, sound: NDArray[np.float32]) -> str:
+    def _answer(self, asked: _Asked) -> str:
         if self._closed or self._failed_in_a_row >= MAX_FAILURES:
             return ""
-        within_s = self._seconds_per_second * len(sound) / SAMPLE_RATE_HZ
         try:
-            child = self._child
-            if child is None:
-                child = self._start()
-                within_s += self._loading_s
-            text = child.ask(to_int16(sound).tobytes(), time.monotonic() + within_s)
+            text = (self._child or self._start()).ask(to_int16(asked.sound).tobytes(), asked.until_s)
         except (OSError, WorkerFailed) as e:
             self._fail(str(e))
             return ""

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,16 @@ BACKWARDS = CLEAR[::-1]
 SAID = str(GOLDEN["text"])
 
 
+# The whole worker; but on a busy machine, too, nobody is taken for hung.
+PATIENT = """
+import sys
+from sensorium.hearing.second_opinion import SecondOpinion
+from sensorium.workers import hearing
+SecondOpinion.__init__.__defaults__ = (3600.0, 3600.0)
+sys.exit(hearing.main())
+"""
+
+
 class Worker:
     def __init__(self, front: Front, process: subprocess.Popen[bytes]) -> None:
         self.front = front
@@ -69,11 +80,11 @@ class Worker:
 def worker() -> Iterator[Worker]:
     ours, theirs = socket.socketpair()
     fd = theirs.fileno()
-    command = [sys.executable, "-m", "sensorium.workers.hearing", "--fd", str(fd), "--engine", "auto"]
+    command = [sys.executable, "-c", PATIENT, "--fd", str(fd), "--engine", "auto"]
     with subprocess.Popen(command, pass_fds=[fd]) as process, ours:
         theirs.close()
         front = Front(ours, FromHearing)
-        ours.settimeout(120)
+        ours.settimeout(300)
         ready = front.receive()[0]
         assert isinstance(ready, Ready) and ready.facts["second_opinion"] == "pocketsphinx"
         yield Worker(front, process)
@@ -88,7 +99,10 @@ def unclear(worker: Worker) -> psutil.Process:
     worker.until(Unclear, 1)
     while not (found := worker.thinkers()):
         pass
+    while sys.platform == "linux" and os.sched_getscheduler(found[0].pid) != os.SCHED_IDLE:
+        pass
     found[0].send_signal(signal.SIGSTOP)
+    assert found[0].nice() == 19
     return found[0]
 
 
@@ -104,12 +118,12 @@ def test_chunks_of_another_stream_are_answered_while_the_opinion_is_awaited(work
     assert any(isinstance(r, SpeechPaused) and r.stream_id == 2 for r in heard)
     assert not any(isinstance(r, Reconsidered | EarClosed) and r.stream_id == 1 for r in heard)
     # and when the thinker may go on, its answer comes, then the end
+    with suppress(PermissionError):  # for this test it may have a core
+        os.sched_setscheduler(thinker.pid, os.SCHED_OTHER, os.sched_param(0))
+        thinker.nice(0)
     thinker.send_signal(signal.SIGCONT)
     rest = worker.until(EarClosed, 1)
     assert [type(record) for record in rest] == [Reconsidered, EarClosed]
-    if sys.platform == "linux":
-        assert os.sched_getscheduler(thinker.pid) == os.SCHED_IDLE
-    assert thinker.nice() == 19
     # and it ends with its worker
     worker.front.send(Stop())
     assert worker.process.wait(timeout=60) == 0

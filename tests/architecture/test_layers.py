@@ -25,7 +25,7 @@ BASE = {
 }  # fmt: skip
 OUTERMOST = {"cli", "bench", "__main__"}
 SENSES = {"inference", "hearing", "speech", "vision"}
-WORKER_SUBJECTS = {"shell": set(), "calls": set(), "llm": {"inference"}}
+WORKER_SUBJECTS = {"shell": set(), "calls": set(), "llm": {"inference"}, "hearing_engines": {"hearing"}}
 
 # What a package may import of the house, beside itself and the base.
 HOUSE = {

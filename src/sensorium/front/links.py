@@ -37,6 +37,7 @@ from sensorium.wire.records import (
     LoadAdapter,
     OpenEar,
     PhraseSpoken,
+    Reconsidered,
     Record,
     Said,
     Say,
@@ -51,6 +52,7 @@ from sensorium.wire.records import (
     SpeechStarted,
     SpeechSuspected,
     Spoken,
+    Unclear,
     Words,
     WordSpoken,
 )
@@ -58,7 +60,16 @@ from sensorium.wire.records import (
 # How far a turn's sound may be ahead of whoever listens. What is not granted is not computed.
 AHEAD_MS = 2_000
 
-EarEvent = SpeechSuspected | SpeechStarted | Words | SpeechPaused | SpeechResumed | EarClosed
+EarEvent = (
+    SpeechSuspected
+    | SpeechStarted
+    | Words
+    | Unclear
+    | Reconsidered
+    | SpeechPaused
+    | SpeechResumed
+    | EarClosed
+)
 
 
 class Pcm(NamedTuple):

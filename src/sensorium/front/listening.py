@@ -14,7 +14,7 @@ from sensorium.dialogue.turn_taking import Event
 from sensorium.front.links import EarEvent
 from sensorium.prompting.view import Rows
 from sensorium.trace import Stage
-from sensorium.wire.records import UNCLEAR_BELOW, SpeechStarted, Words
+from sensorium.wire.records import UNCLEAR_BELOW, Reconsidered, SpeechStarted, Words
 
 EAR_RATE_HZ = 16_000
 PIECE_S = 0.02
@@ -86,6 +86,8 @@ class HeardSoFar:
         elif isinstance(event, Words):
             self._rows, self._trusted = rows, event.confidence
             self.by_bridge = self.by_bridge or event.by_bridge
+        elif isinstance(event, Reconsidered):
+            self.by_bridge = self.by_bridge or bool(event.text)
 
 
 def as_heard(utterance: Utterance, text: str) -> tuple[tuple[Rows | str, ...], bytes]:

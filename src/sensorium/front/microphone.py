@@ -29,7 +29,7 @@ from sensorium.dialogue.turn_taking import (
 from sensorium.front.links import EarEvent, EarStream, HearingLink
 from sensorium.front.listening import HeardSoFar, SentLog, Utterance
 from sensorium.trace import Stage
-from sensorium.wire.records import EarClosed, Words
+from sensorium.wire.records import EarClosed, Reconsidered, Words
 
 
 class Drafting(Protocol):
@@ -57,8 +57,10 @@ class Microphone:
         clock: Clock,
         endpointing: Endpointing | None,
         drafting: Drafting | None,
+        late: Callable[[], None],
     ) -> None:
         self._ear = ear
+        self._late = late
         self._sent = sent
         self._clock = clock
         self._started_s = clock.now_s()
@@ -83,7 +85,7 @@ class Microphone:
         """Listens from now on. Raises WorkerDied."""
         sent = SentLog(sample_rate_hz)
         async with hearing.open(sample_rate_hz) as ear:
-            microphone = cls(ear, sent, clock, endpointing, drafting)
+            microphone = cls(ear, sent, clock, endpointing, drafting, hearing.line.late)
             tasks = [
                 asyncio.create_task(_feed(ear, sound, sent, clock)),
                 asyncio.create_task(microphone._pump()),
@@ -160,6 +162,9 @@ class Microphone:
         if not isinstance(event, _FromEar):
             return event
         heard, rows = event
+        if isinstance(heard, Reconsidered) and not self._taker.awaits(heard.utterance, self._clock.now_s()):
+            self._late()
+            return heard
         self._heard.take(heard, rows)
         if isinstance(heard, Words):
             now_s = self._clock.now_s()

@@ -259,6 +259,23 @@ class Heard(Record):
     first_row: int
 
 
+class Unclear(Record):
+    """The utterance is over, and the last `Words` of it cannot be trusted. A bridge is asked what it was,
+    beside the stream, and `Reconsidered` with the same number follows, before `EarClosed`."""
+
+    stream_id: int
+    utterance: int
+    until_sample: int
+
+
+class Reconsidered(Record):
+    """What a bridge makes of an utterance that was `Unclear`, in place of its words and rows. "": nothing."""
+
+    stream_id: int
+    utterance: int
+    text: str
+
+
 class SpeechPaused(Record):
     """No speech for `silence_ms`. Repeats as the silence grows. `p_end`: is the sentence finished?"""
 
@@ -389,7 +406,7 @@ FromLlm = (
 ToHearing = Ping | Inspect | Stop | OpenEar | Hear | CloseEar
 FromHearing = (
     Ready | Pong | Computing | Stats | Failed | SpeechSuspected | SpeechStarted | Words | Heard
-    | SpeechPaused | SpeechResumed | EarClosed
+    | Unclear | Reconsidered | SpeechPaused | SpeechResumed | EarClosed
 )  # fmt: skip
 ToSpeech = Ping | Inspect | Stop | Speak | Grant | Say | SayCodes | SayEnd | Cancel
 FromSpeech = Ready | Pong | Computing | Stats | Failed | Sound | PhraseSpoken | WordSpoken | Spoken

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 _NICE = -10
 
@@ -32,16 +31,3 @@ def granted() -> str:
     trying.start()
     trying.join()
     return found[0]
-
-
-@contextmanager
-def stepping_back() -> Iterator[None]:
-    """Inside, the calling thread is no longer before others in real time: for what takes seconds."""
-    if not hasattr(os, "SCHED_RR") or os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK != os.SCHED_RR:
-        yield
-        return
-    os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
-    try:
-        yield
-    finally:
-        raise_own()

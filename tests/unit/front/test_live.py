@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 from tests.unit.front.conftest import House
-from tests.unit.front.test_conversation import stored
+from tests.unit.front.test_conversation import stored, until
 
 from sensorium.clock import ManualClock
 from sensorium.dialogue.endpointing import Endpointing

@@ -21,7 +21,7 @@ PACKAGE = ROOT / "src" / "sensorium"
 
 BASE = {
     "config", "errors", "clock", "audio", "metrics", "trace", "persona", "request", "recipe", "history",
-    "budgets", "quality", "refusals", "garbage",
+    "budgets", "quality", "refusals", "garbage", "priority",
 }  # fmt: skip
 OUTERMOST = {"cli", "bench", "__main__"}
 SENSES = {"inference", "hearing", "speech", "vision"}

@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from sensorium import priority
 from sensorium.audio import from_int16
 from sensorium.budgets import BY_STAGE, Meter
 from sensorium.clock import Clock, SystemClock
@@ -46,7 +47,7 @@ from sensorium.wire.records import (
     Unclear,
     Words,
 )
-from sensorium.workers import calls, priority, shell
+from sensorium.workers import calls, shell
 from sensorium.workers.calls import Calls
 from sensorium.workers.hearing_engines import ENGINES, opener, second_opinion
 

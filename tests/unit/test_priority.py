@@ -1,4 +1,4 @@
-"""Given what the system grants, when a worker asks for a better place in the queue, then it takes that."""
+"""Given what the system grants, when a thread asks for a better place in the queue, then it takes that."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from sensorium.workers import priority
+from sensorium import priority
 
 
 class System:
@@ -27,6 +27,9 @@ class System:
         if policy & self.SCHED_RR and "rt" not in self.grants:
             raise PermissionError
         self.policy = policy
+
+    def getpriority(self, which: int, who: int) -> int:
+        return self.nice
 
     def setpriority(self, which: int, who: int, nice: int) -> None:
         if "nice" not in self.grants:
@@ -50,6 +53,14 @@ def test_the_best_that_is_granted_is_taken(system: System, got: str) -> None:
     assert priority.raise_own() == got
     assert bool(system.policy & system.SCHED_RR) is (got == "real-time")
     assert (system.nice < 0) is (got == "raised")
+
+
+@pytest.mark.parametrize(("system", "nice"), [(("rt", "nice"), -10), ((), 0)], indirect=["system"])
+def test_a_loop_is_raised_as_long_as_it_runs_and_never_in_real_time(system: System, nice: int) -> None:
+    system.nice = 0
+    with priority.before_others():
+        assert (system.nice, system.policy & system.SCHED_RR) == (nice, 0)
+    assert system.nice == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="this system has no such queue")

@@ -13,7 +13,7 @@ import { byId, make, setText } from "./views/dom.js";
 import { mark } from "./views/icons.js";
 import { notify, settle } from "./views/notices.js";
 import { showPanel } from "./views/panel.js";
-import { showLevels, showPeople } from "./views/people.js";
+import { showLevels, showPeople, startBlinking } from "./views/people.js";
 import { showSettings } from "./views/settings.js";
 
 const STALE_MS = 1000; // so often the page looks at what passes by itself, e.g. that somebody sees
@@ -280,6 +280,7 @@ export class App {
     on(window, "pointerdown", () => this.sound.wake());
     byId("screen").hidden = !navigator.mediaDevices?.getDisplayMedia;
     startCaptions(signal);
+    startBlinking(signal);
     this.camera.previewOn(byId("preview-canvas"));
   }
 

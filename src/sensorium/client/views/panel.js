@@ -28,7 +28,7 @@ export function showPanel(room) {
   byId("panel-body").replaceChildren(
     ...turnLines(room, lastTurn),
     stages(stats, lastTurn),
-    make("p", { class: "legend" }, "Bars: this turn where it was measured, else the median. Dark line: the budget. Yellow: the slowest hundredth."),
+    make("p", { class: "legend" }, "In ms, of the budget. Bars: this turn where it was measured, else the median. Grey line: the budget. Brown line: 99 of 100 were faster."),
     tiles(stats),
     ...ladders(stats.ladders ?? {}),
   );
@@ -63,7 +63,7 @@ function stageRow(stage, row, turn) {
     tail.style.setProperty("--tail", share(row.p99, row.budget));
     bar.append(tail);
   }
-  const said = `${ms === undefined ? "–" : round(ms)} / ${round(row.budget)} ms`;
+  const said = `${ms === undefined ? "–" : round(ms)} / ${round(row.budget)}`;
   const title = row.count ? `p50 ${round(row.p50)}, p95 ${round(row.p95)}, p99 ${round(row.p99)}, max ${round(row.max)} ms; ${row.count} measured, ${row.missed} over` : "not measured yet";
   return make("tr", { title }, make("th", { scope: "row" }, NAMES[stage] ?? stage), make("td", {}, bar), make("td", { class: "number" }, said));
 }

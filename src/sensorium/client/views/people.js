@@ -9,6 +9,7 @@ import { icon } from "./icons.js";
 
 // Speech is mostly below this root mean square; louder is shown as loudest.
 const LOUD = 0.22;
+const [BLINK_EVERY_MS, BLINK_MS] = [1700, 130];
 
 /** Colours of the personas of this room. @type {Map<string, number>} */
 let colours = new Map();
@@ -77,6 +78,19 @@ export function showLevels(now) {
     li.style.setProperty("--open", Math.min(1, 1.4 * level).toFixed(2));
   }
   return before !== [...levels.keys()].join();
+}
+
+/** Now and then somebody blinks: one short change, no animation that runs all day. @param {AbortSignal} signal */
+export function startBlinking(signal) {
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  const timer = setInterval(() => {
+    const faces = document.querySelectorAll("#personas .face");
+    const one = faces[Math.floor(Math.random() * faces.length)];
+    if (!one || still.matches || document.hidden) return;
+    one.classList.add("blinks");
+    setTimeout(() => one.classList.remove("blinks"), BLINK_MS);
+  }, BLINK_EVERY_MS);
+  signal.addEventListener("abort", () => clearInterval(timer));
 }
 
 /** Faces for the door. @param {string[]} ids */

@@ -428,7 +428,8 @@ def test_another_way_to_detect_turns_is_another_stream() -> None:
         ('{E, "type": "response.create", "response": {"conversation": "none"}}', "invalid_value", None),
         ('{E, "type": "output_audio_buffer.clear"}', "unsupported", None),
         (
-            '{E, "type": "conversation.item.truncate", "item_id": "x", "content_index": 0, "audio_end_ms": 5}',
+            '{E, "type": "conversation.item.truncate", "item_id": "x", "content_index": 0, '
+            '"audio_end_ms": 5}',
             "item_truncate_invalid_item_id",
             "item_id",
         ),
@@ -439,7 +440,8 @@ def test_another_way_to_detect_turns_is_another_stream() -> None:
             "item.content[0].image_url",
         ),
         (
-            '{E, "type": "conversation.item.create", "item": {"type": "message", "role": "user", "id": "../x"}}',
+            '{E, "type": "conversation.item.create", "item": {"type": "message", "role": "user", '
+            '"id": "../x"}}',
             "invalid_value",
             "item.id",
         ),

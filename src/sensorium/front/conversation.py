@@ -17,6 +17,7 @@ from sensorium.dialogue.names import with_names
 from sensorium.dialogue.turn import Turns, TurnState
 from sensorium.errors import BadInput, ContextFull, SensoriumError
 from sensorium.front.ears import Ears
+from sensorium.front.happenings import Tell, to_nobody
 from sensorium.front.listening import Utterance, as_heard
 from sensorium.front.publisher import Publisher
 from sensorium.front.reply import Speaker
@@ -34,6 +35,7 @@ from sensorium.store import turns
 from sensorium.store.people import Person
 from sensorium.store.store import Store
 from sensorium.trace import Stage, Trace
+from sensorium.wire.events import TurnBegan
 
 
 class Parts(NamedTuple):
@@ -51,6 +53,7 @@ class Parts(NamedTuple):
     clock: Clock
     trace: Trace
     counters: Counters
+    tell: Tell = to_nobody
 
 
 class _Source(NamedTuple):
@@ -166,6 +169,8 @@ class Conversation:
         parts = self._parts
         turn = parts.turns.open(choice.persona_id or "", utterance.text)
         draft = Draft(turn, choice.why, utterance.decided_s)
+        person_id = source.person.id if source.person is not None else ""
+        parts.tell(TurnBegan(turn.turn_id, turn.persona_id, choice.why, person_id))
         if source.by_ear:
             self._note_hearing(draft, utterance)
         try:
@@ -188,6 +193,7 @@ class Conversation:
             parts.trace.add("turn", turn.turn_id, utterance.last_speech_s, parts.clock.now_s())
             self._settle_all(first=choice.persona_id)
             self.last_report = draft.finish(parts.trace.stages(turn.turn_id))
+            parts.tell(self.last_report.ended())
         return self.last_report
 
     async def _reply(

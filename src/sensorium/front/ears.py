@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from sensorium.clock import Clock
 from sensorium.dialogue.endpointing import Endpointing
+from sensorium.front.captions import Captions
 from sensorium.front.drafter import Drafter, DraftParts
+from sensorium.front.happenings import Tell, to_nobody
 from sensorium.front.links import HearingLink
 from sensorium.front.microphone import Microphone
 from sensorium.store.people import Person
@@ -21,6 +23,7 @@ class Ears(NamedTuple):
     hearing: HearingLink
     clock: Clock
     drafts: DraftParts | None = None
+    tell: Tell = to_nobody
 
     @asynccontextmanager
     async def open(
@@ -34,7 +37,10 @@ class Ears(NamedTuple):
     ) -> AsyncIterator[Microphone]:
         """Mono s16le pieces. `to` is who must answer. Raises WorkerDied."""
         drafter = Drafter(self.drafts, person, to) if self.drafts is not None else None
-        opened = Microphone.open(self.hearing, sound, sample_rate_hz, self.clock, endpointing, drafter)
+        captions = Captions(person.id, self.tell)
+        opened = Microphone.open(
+            self.hearing, sound, sample_rate_hz, self.clock, endpointing, drafter, captions
+        )
         async with opened as microphone:
             reading = asyncio.create_task(drafter.run()) if drafter is not None else None
             try:

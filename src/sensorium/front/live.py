@@ -24,7 +24,7 @@ MAX_FOLLOW_UPS = 4
 
 
 class Live:
-    """`told` is called with what became of each turn, interrupted ones included."""
+    """`told` is called with what became of each turn, interrupted ones included; `to` answers all of them."""
 
     def __init__(
         self,
@@ -33,19 +33,22 @@ class Live:
         publisher: Publisher,
         counters: Counters,
         told: Callable[[TurnReport], None] = lambda report: None,
+        *,
+        to: str = "",
     ) -> None:
         self._conversation = conversation
         self._person = person
         self._publisher = publisher
         self._counters = counters
         self._told = told
+        self._to = to
         self._replying: asyncio.Task[None] | None = None
 
     async def run(self, microphone: Microphone) -> None:
         """Until the sound ends and the last reply was heard. Raises WorkerDied, and what the source does."""
         conversation = self._conversation
-        with conversation.running.watched(microphone):
-            try:
+        try:
+            async with conversation.running.watched(microphone):
                 async for decision in microphone.decisions():
                     match decision:
                         case Utterance(text=text):
@@ -53,21 +56,23 @@ class Live:
                                 await self._end()
                                 self._replying = asyncio.create_task(self._answer(decision))
                         case Hold(turn_id=turn_id):
-                            await conversation.running.hold(turn_id)
+                            await conversation.running.hold(turn_id, microphone)
                         case Resume(turn_id=turn_id):
                             self._counters.add("false_interruptions_total")
-                            await conversation.running.resume(turn_id)
+                            await conversation.running.resume(turn_id, microphone)
                         case Interrupt(turn_id=turn_id):
                             self._counters.add("interruptions_total")
                             await conversation.running.interrupt(turn_id)
-                await self._over()
-            finally:
-                await self._end()
+            await self._over()
+        finally:
+            await self._end()
 
     async def _answer(self, utterance: Utterance) -> None:
         newest = self._conversation.last_report
         try:
-            newest = await self._conversation.heard_turn(utterance, self._person, self._publisher)
+            newest = await self._conversation.heard_turn(
+                utterance, self._person, self._publisher, to=self._to
+            )
             self._told(newest)
             for _ in range(MAX_FOLLOW_UPS):
                 following = await self._conversation.follow_up(self._publisher)

@@ -26,6 +26,8 @@ from sensorium.dialogue.turn_taking import (
     TurnTaker,
     Wait,
 )
+from sensorium.front.captions import Captions
+from sensorium.front.happenings import to_nobody
 from sensorium.front.links import EarEvent, EarStream, HearingLink
 from sensorium.front.listening import HeardSoFar, SentLog, Utterance
 from sensorium.trace import Stage
@@ -57,6 +59,7 @@ class Microphone:
         clock: Clock,
         endpointing: Endpointing | None,
         drafting: Drafting | None,
+        captions: Captions,
     ) -> None:
         self._ear = ear
         self._sent = sent
@@ -64,6 +67,7 @@ class Microphone:
         self._started_s = clock.now_s()
         self._taker = TurnTaker(endpointing)
         self._drafting = drafting
+        self._captions = captions
         self._events: asyncio.Queue[Event | _FromEar | Exception] = asyncio.Queue()
         self._heard = HeardSoFar()
         self._stages: list[Stage] = []
@@ -78,11 +82,13 @@ class Microphone:
         clock: Clock,
         endpointing: Endpointing | None = None,
         drafting: Drafting | None = None,
+        captions: Captions | None = None,
     ) -> AsyncIterator[Microphone]:
         """Listens from now on. Raises WorkerDied."""
+        captions = captions or Captions("", to_nobody)
         sent = SentLog(sample_rate_hz)
         async with hearing.open(sample_rate_hz) as ear:
-            microphone = cls(ear, sent, clock, endpointing, drafting)
+            microphone = cls(ear, sent, clock, endpointing, drafting, captions)
             tasks = [
                 asyncio.create_task(_feed(ear, sound, sent, clock)),
                 asyncio.create_task(microphone._pump()),
@@ -115,9 +121,12 @@ class Microphone:
             decision = self._taker.handle(event, self._clock.now_s())
             due_s = decision.until_s if isinstance(decision, Wait | Hold) else self._clock.now_s()
             if isinstance(decision, Reply):
+                self._captions.over(decision.text)
                 yield self._made(decision.text, decision.until_sample)
-            elif not isinstance(decision, Wait):
-                yield decision
+            else:
+                self._captions.so_far(self._taker.text)
+                if not isinstance(decision, Wait):
+                    yield decision
             if isinstance(event, EarClosed):
                 return
             if not self._taker.text:
@@ -157,6 +166,7 @@ class Microphone:
             return event
         heard, rows = event
         self._heard.take(heard, rows)
+        self._captions.heard(heard)
         if isinstance(heard, Words):
             now_s = self._clock.now_s()
             self._stages += [

@@ -14,6 +14,8 @@ from sensorium.clock import Clock
 MAX_AHEAD_S = 2.0
 # Sound leaves in blocks: what was handed over is heard.
 BLOCK_S = 0.02
+# Of what it notes for whoever measures it, the newest so many.
+_KEPT = 4_096
 
 
 class Pause(NamedTuple):
@@ -45,18 +47,17 @@ class Player:
         self._playing_since_s: float | None = None
         self._changed = asyncio.Event()
         self._held_id = 0
-        self._cleared: set[int] = set()
-        self.pcm = bytearray()
+        self._cleared_id = 0  # ids only grow: this one and all before it
         self.begun = asyncio.Event()
         self.first_sound_s: dict[int, float] = {}
         self.underruns = 0
         self.silences: list[Silence] = []
         self.pauses: list[Pause] = []
         self._held_since_s = 0.0
-        self._last_heard: dict[int, int] = {}
+        self._last_held = (0, 0)
 
     async def send_audio(self, turn_id: int, pcm: bytes, sample_rate_hz: int) -> None:
-        if turn_id in self._cleared:
+        if turn_id <= self._cleared_id:
             return
         now_s = self._clock.now_s()
         if turn_id != self._turn_id:
@@ -65,12 +66,11 @@ class Player:
             self.underruns += 1
             self._num_played, self._playing_since_s = self._num_given, now_s
         self._num_given += len(pcm) // 2
-        self.pcm += pcm
-        while self._ahead_s() > MAX_AHEAD_S and turn_id not in self._cleared:
+        while self._ahead_s() > MAX_AHEAD_S and turn_id > self._cleared_id:
             await self._wait(self._ahead_s() - MAX_AHEAD_S)
 
     async def played(self, turn_id: int) -> None:
-        while turn_id == self._turn_id and turn_id not in self._cleared and self._ahead_s() > 0:
+        while turn_id == self._turn_id and turn_id > self._cleared_id and self._ahead_s() > 0:
             await self._wait(self._ahead_s())
 
     def heard_samples(self, turn_id: int) -> int:
@@ -86,7 +86,7 @@ class Player:
         played = -(-self._played(self._clock.now_s()) // block) * block
         self._num_played = min(played, self._num_given)
         self._playing_since_s = None
-        self._last_heard[turn_id] = self._num_played
+        self._last_held = (turn_id, self._num_played)
         self._note_silence(turn_id)
 
     async def resume(self, turn_id: int) -> None:
@@ -100,22 +100,26 @@ class Player:
     async def clear(self, turn_id: int) -> None:
         await self.hold(turn_id)
         self._end_hold()
-        self._cleared.add(turn_id)
+        self._cleared_id = max(self._cleared_id, turn_id)
         self._changed.set()
 
     def last_heard_samples(self, turn_id: int) -> int:
         """How far the turn had come when it was held last."""
-        return self._last_heard.get(turn_id, 0)
+        held_id, num_played = self._last_held
+        return num_played if held_id == turn_id else 0
 
     def _end_hold(self) -> None:
         self.pauses.append(Pause(self._held_id, self._held_since_s, self._clock.now_s()))
         self._held_id = 0
+        del self.pauses[:-_KEPT]
 
     def _begin(self, turn_id: int, rate_hz: int, now_s: float) -> None:
         self._turn_id, self._rate_hz = turn_id, rate_hz
         self._num_given = self._num_played = 0
         self._playing_since_s = None if turn_id == self._held_id else now_s
         self.first_sound_s[turn_id] = now_s
+        if len(self.first_sound_s) > _KEPT:
+            del self.first_sound_s[next(iter(self.first_sound_s))]
         self.begun.set()
 
     def _played(self, now_s: float) -> int:
@@ -130,6 +134,7 @@ class Player:
     def _note_silence(self, turn_id: int) -> None:
         now_s = self._clock.now_s()
         self.silences.append(Silence(turn_id, now_s, now_s + BLOCK_S))
+        del self.silences[:-_KEPT]
 
     async def _wait(self, seconds: float) -> None:
         self._changed.clear()

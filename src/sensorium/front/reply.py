@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 from sensorium.clock import Clock
 from sensorium.dialogue.turn import Turns, TurnState
 from sensorium.front.adapters import AdapterTable
+from sensorium.front.happenings import Tell, to_nobody
 from sensorium.front.links import CodeFrames, LlmLink, Pcm, SpeechLink
 from sensorium.front.publisher import Publisher
 from sensorium.front.report import Draft
@@ -21,6 +22,7 @@ from sensorium.metrics import Counters
 from sensorium.persona import Persona
 from sensorium.request import Prompt
 from sensorium.trace import Stage, Trace
+from sensorium.wire.events import Spoke, Writing
 from sensorium.wire.records import (
     Began,
     Finished,
@@ -53,6 +55,7 @@ class Speaker(NamedTuple):
     clock: Clock
     trace: Trace
     counters: Counters
+    tell: Tell = to_nobody
 
     async def speak(
         self, draft: Draft, persona: Persona, prompt: Prompt, rows: bytes, publisher: Publisher | None
@@ -110,6 +113,7 @@ class Speaker(NamedTuple):
                         draft.first_words_s = self.clock.now_s()
                         self.trace.add("first_words", turn.turn_id, asked_s, draft.first_words_s)
                     turn.said += piece.text
+                    self.tell(Writing(turn.turn_id, persona.id, self.show(turn.said.strip())))
                     if not self.native:
                         draft.first_to_mouth_s = draft.first_to_mouth_s or self.clock.now_s()
                     yield piece.text
@@ -118,16 +122,15 @@ class Speaker(NamedTuple):
         turn = draft.turn
         if isinstance(sound, WordSpoken):
             draft.spoken.word(sound, turn.said.split())
-            return
+            return self._spoke(draft, sound.end_sample)
         if isinstance(sound, Spoken):
-            self._note("speech", turn.turn_id, sound.stages)
-            return
+            return self._note("speech", turn.turn_id, sound.stages)
         if isinstance(sound, PhraseSpoken):
             draft.spoken.phrase(sound)
             draft.num_phrases += 1
             self.counters.add("bridge_calls_total", kind="tts")
             self._note("speech", turn.turn_id, sound.stages)
-            return
+            return self._spoke(draft, sound.end_sample)
         if draft.first_sound_s is None:
             self.turns.move(turn, TurnState.SPEAKING)
             draft.first_sound_s = self.clock.now_s()
@@ -142,6 +145,11 @@ class Speaker(NamedTuple):
         draft.pcm += sound.data
         draft.sample_rate_hz = sound.sample_rate_hz
         await publisher.send_audio(turn.turn_id, sound.data, sound.sample_rate_hz)
+        return None
+
+    def _spoke(self, draft: Draft, until_sample: int) -> None:
+        text = self.show(draft.spoken.heard_text(until_sample))
+        self.tell(Spoke(draft.turn.turn_id, text, until_sample))
 
     async def _record(
         self, draft: Draft, persona: Persona, publisher: Publisher | None, *, whole: bool

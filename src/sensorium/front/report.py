@@ -11,6 +11,7 @@ from sensorium.errors import SensoriumError
 from sensorium.request import AdapterUse, Prompt, Usage
 from sensorium.store.turns import KeptTurn
 from sensorium.trace import Stage
+from sensorium.wire.events import Outcome, TurnEnded
 
 NO_USAGE = Usage(prompt_tokens=0, cached_tokens=0, processed_tokens=0)
 
@@ -49,6 +50,19 @@ class TurnReport:
     sample_rate_hz: int
     stages: tuple[Stage, ...] = field(repr=False)
     heard_until_sample: int = 0
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.interrupted:
+            return "interrupted"
+        if self.error:
+            return "failed"
+        return "silent" if self.silent else "done"
+
+    def ended(self) -> TurnEnded:
+        """The turn as those who follow the room are told of it."""
+        told = {name: getattr(self, name) for name in TurnEnded.__struct_fields__ if hasattr(self, name)}
+        return TurnEnded(**told, persona_id=self.persona)
 
     def row(self, wav: str = "") -> dict[str, object]:
         """The turn as one JSON object; sound is named by the file it was written to."""

@@ -15,6 +15,7 @@ from sensorium.dialogue.floor import RoomNow, Seat
 from sensorium.dialogue.touch import Touches
 from sensorium.dialogue.transcript import Transcript
 from sensorium.errors import NotFound
+from sensorium.front.happenings import Tell, to_nobody
 from sensorium.front.vision_link import Sight
 from sensorium.history import Entry, EntryKind
 from sensorium.persona import Persona
@@ -23,6 +24,7 @@ from sensorium.prompting.view import Rows, View
 from sensorium.store import memories, messages, rooms
 from sensorium.store.people import Person
 from sensorium.store.store import Store
+from sensorium.wire.events import Member, Members, Message
 
 # What one start of the front reads back; the prompt's window is shorter.
 _LOADED_ENTRIES = 400
@@ -42,6 +44,7 @@ class RoomState:
         clock: Clock,
         max_chars: int,
         touches: Touches,
+        tell: Tell = to_nobody,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -50,17 +53,25 @@ class RoomState:
         self.room = room
         self.percepts: tuple[str, ...] = ()
         self.touches = touches
+        self._tell = tell
         self.pictures: tuple[Sight, ...] = ()
         self._pictures_until_s = math.inf
 
     @classmethod
     async def open(
-        cls, store: Store, room_id: str, clock: Clock, *, max_chars: int, prose: bool = True
+        cls,
+        store: Store,
+        room_id: str,
+        clock: Clock,
+        *,
+        max_chars: int,
+        prose: bool = True,
+        tell: Tell = to_nobody,
     ) -> RoomState:
-        """Raises NotFound with the nearest room."""
+        """`tell` hears of every message and of who comes and goes. Raises NotFound with the nearest room."""
         room = await asyncio.wrap_future(store.read(rooms.get, room_id))
         entries = await asyncio.wrap_future(store.read(messages.entries, room.id, _LOADED_ENTRIES))
-        return cls(store, room, entries, clock, max_chars, Touches(prose=prose))
+        return cls(store, room, entries, clock, max_chars, Touches(prose=prose), tell)
 
     @property
     def personas(self) -> tuple[Persona, ...]:
@@ -127,15 +138,13 @@ class RoomState:
 
     async def heard(self, person: Person, text: str, turn_id: int) -> Entry:
         """A person's message; on disk when this returns, and only then part of the conversation."""
-        entry = await self._append("person", text, person.id, person.name, turn_id=turn_id)
-        self._transcript.append(entry)
-        return entry
+        return await self._append("person", text, person.id, person.name, turn_id=turn_id)
 
     async def said(
         self, persona: Persona, text: str, turn_id: int, *, spoken: str = "", heard_samples: int = 0
     ) -> Entry:
         """A persona's reply, `text` being what was heard of `spoken`."""
-        entry = await self._append(
+        return await self._append(
             "persona",
             text,
             persona.id,
@@ -144,8 +153,6 @@ class RoomState:
             spoken=spoken,
             heard_samples=heard_samples,
         )
-        self._transcript.append(entry)
-        return entry
 
     async def join(self, name: str) -> None:
         """Raises NotFound, or BadInput when it is here already or the room is full."""
@@ -223,7 +230,7 @@ class RoomState:
         spoken: str = "",
         heard_samples: int = 0,
     ) -> Entry:
-        return await asyncio.wrap_future(
+        entry = await asyncio.wrap_future(
             self._store.submit(
                 messages.append,
                 self.room.id,
@@ -237,6 +244,12 @@ class RoomState:
                 heard_samples=heard_samples,
             )
         )
+        self._take(entry, turn_id)
+        return entry
+
+    def _take(self, entry: Entry, turn_id: int = 0) -> None:
+        self._transcript.append(entry)
+        self._tell(message(entry, turn_id))
 
     async def _change(self, changed: Future[rooms.Room]) -> None:
         self.room = await asyncio.wrap_future(changed)
@@ -245,4 +258,19 @@ class RoomState:
             self._store.read(messages.entries, self.room.id, _LOADED_ENTRIES)
         ):
             if entry.id > newest:
-                self._transcript.append(entry)
+                self._take(entry)
+        self._tell(members(self.room))
+
+
+def message(entry: Entry, turn_id: int = 0) -> Message:
+    """The entry as those outside are told of it."""
+    return Message(
+        entry.id, entry.kind, entry.speaker_id, entry.speaker_name, entry.text, turn_id, entry.at_s
+    )
+
+
+def members(room: rooms.Room) -> Members:
+    """Who is here."""
+    return Members(
+        tuple(Member(p.id, p.name) for p in room.personas), tuple(Member(p.id, p.name) for p in room.people)
+    )

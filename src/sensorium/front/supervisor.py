@@ -7,22 +7,24 @@ that Ctrl-C reaches only the front, which then decides.
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, closing, suppress
 from itertools import count
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from sensorium.clock import Clock
 from sensorium.errors import BadInput, SensoriumError, WorkerDied, WorkerFailed, from_wire
+from sensorium.front.happenings import Tell, to_nobody
 from sensorium.front.heartbeat import EVERY_S, Heartbeat
 from sensorium.front.line import Channel, Line, Message
+from sensorium.front.process import exited, open_log, started, tail
 from sensorium.front.queueing import QueuedTime
 from sensorium.metrics import Counters
+from sensorium.wire.events import WorkerDown, WorkerUp
 from sensorium.wire.payloads import Payloads, Rings
 from sensorium.wire.records import Computing, Failed, Ping, Pong, Ready, Record, Stop
 
@@ -33,10 +35,6 @@ DEATHS_WINDOW_S = 60.0
 MAX_DEATHS = 6
 # A worker may die twice before anybody waits: by itself, and of what it was asked.
 _BACKOFF_S = (0.0, 0.0, 0.25, 1.0, 2.0, 5.0)
-# Of numpy's libraries: workers share few cores, and what they multiply is small.
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-_MAX_LOG_BYTES = 2 << 20
-_TAIL_BYTES = 2_000
 
 
 class Link(Protocol):
@@ -73,7 +71,7 @@ class _Life(NamedTuple):
 class Worker:
     """One worker through all its lives: `start`, then `serve` in a task, in the end `stop`.
 
-    `on_restart` is called when a new process has taken the place of a dead one.
+    `on_restart` is called when a new process has taken the place of a dead one; `tell` hears of both.
     """
 
     def __init__(
@@ -83,7 +81,9 @@ class Worker:
         clock: Clock,
         counters: Counters,
         on_restart: Callable[[], None] | None = None,
+        tell: Tell = to_nobody,
     ) -> None:
+        self._tell = tell
         self._on_restart = on_restart
         self._spec = spec
         self._link = link
@@ -124,6 +124,7 @@ class Worker:
             if await self._restart():
                 why = "hung" if heart.hung else "died"
                 self._counters.add("worker_restarts_total", worker=self._link.line.worker, why=why)
+                self._tell(WorkerUp(self._link.line.worker))
 
     async def stop(self) -> None:
         """Asks, then terminates, then kills. `serve` must have ended."""
@@ -152,8 +153,8 @@ class Worker:
     async def _started(self, fd: int, rings: Rings) -> asyncio.subprocess.Process:
         """Raises WorkerFailed when the log or the process cannot be opened or started."""
         try:
-            with await asyncio.to_thread(_open_log, self._spec.log_path) as log:
-                return await _started(self._spec.full_command(fd, rings), (fd, *rings), log)
+            with await asyncio.to_thread(open_log, self._spec.log_path) as log:
+                return await started(self._spec.full_command(fd, rings), (fd, *rings), log)
         except OSError as e:
             what = e.filename or f"the {self._link.line.title} process"
             raise WorkerFailed(f"{what} could not be opened or started: {e.strerror}") from e
@@ -208,6 +209,7 @@ class Worker:
     async def _bury(self, life: _Life, *, hung: bool) -> None:
         line = self._link.line
         self._deaths_s.append(self._clock.now_s())
+        self._tell(WorkerDown(line.worker))
         how = "hung and was killed" if hung else "ended"
         line.down(WorkerDied(f"the {line.title} process {how}; it is being restarted", remedy="ask again"))
         await self._end(life, politely=False)
@@ -245,10 +247,10 @@ class Worker:
         try:
             if politely:
                 life.channel.send(Stop())
-                await _exited(process, STOP_S)
+                await exited(process, STOP_S)
                 if process.returncode is None:
                     process.terminate()
-                    await _exited(process, TERMINATE_S)
+                    await exited(process, TERMINATE_S)
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
@@ -257,48 +259,5 @@ class Worker:
             await life.channel.close()
 
     async def _log_remedy(self) -> str:
-        tail = await asyncio.to_thread(_tail, self._spec.log_path)
-        return f"{tail}; see {self._spec.log_path}" if tail else f"see {self._spec.log_path}"
-
-
-async def _started(command: Sequence[str], fds: Sequence[int], log: IO[Any]) -> asyncio.subprocess.Process:
-    """The process, in a session of its own. Cancelled in the middle, it leaves none behind."""
-    starting = asyncio.ensure_future(
-        asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            pass_fds=fds,
-            start_new_session=True,
-            env={**os.environ, **_ONE_THREAD},
-        )
-    )
-    try:
-        return await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        # The fork may have happened; a loop that drops the half-made process would let it run on.
-        process = await starting
-        process.kill()
-        await process.wait()
-        raise
-
-
-async def _exited(process: asyncio.subprocess.Process, timeout_s: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(timeout_s):
-            await process.wait()
-
-
-def _open_log(path: Path) -> IO[Any]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    too_long = path.exists() and path.stat().st_size > _MAX_LOG_BYTES
-    return path.open("wb" if too_long else "ab")
-
-
-def _tail(path: Path) -> str:
-    """The last line that says something, for an error of one line."""
-    with path.open("rb") as log:
-        log.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-        lines = log.read().decode(errors="replace").splitlines()
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        said = await asyncio.to_thread(tail, self._spec.log_path)
+        return f"{said}; see {self._spec.log_path}" if said else f"see {self._spec.log_path}"

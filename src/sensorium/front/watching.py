@@ -7,7 +7,7 @@ the next. Knows nothing of pixels; whether a frame shows anything new is the vis
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ _MAX_FRAMES_PER_S = 30
 
 
 class _Frame(NamedTuple):
+    number: int
     data: bytes
     received_s: float
 
@@ -64,8 +65,11 @@ class Camera:
         self._wakes = asyncio.Event()
         self._last: Sight | None = None  # of the camera, whatever else came into view
 
-    async def run(self, frames: AsyncIterator[bytes]) -> None:
-        """`frames`: JPEG files. Returns when they end and the last one was looked at.
+    async def run(
+        self, frames: AsyncIterator[bytes], looked: Callable[[int], None] = lambda number: None
+    ) -> None:
+        """`frames`: JPEG files. Returns when they end and the last one was looked at. `looked` is called with
+        the number of each frame that came into view, from 0 as they came.
 
         A frame that is no picture, or that the worker fails at, is skipped; what was in view stays. Raises
         BadInput when a camera runs already, and what `frames` raises.
@@ -75,26 +79,28 @@ class Camera:
         self._running, self._over, self._waiting = True, False, None
         self._wakes.clear()
         try:
-            await all_of([self._take(frames), self._look_on()])
+            await all_of([self._take(frames), self._look_on(looked)])
         finally:
             self._running = False
 
     async def _take(self, frames: AsyncIterator[bytes]) -> None:
+        number = -1
         async for data in frames:
+            number += 1
             self._counters.add("frames_total")
             if not isinstance(data, bytes) or len(data) > MAX_FRAME_BYTES:
                 self._refuse(BadInput(f"a frame is a JPEG file of at most {MAX_FRAME_BYTES:,} bytes"))
             else:
                 if self._waiting is not None:
                     self._skip("busy")
-                self._waiting = _Frame(data, self._clock.now_s())
+                self._waiting = _Frame(number, data, self._clock.now_s())
                 self._wakes.set()
             # A source that never waits would let nobody look.
             await asyncio.sleep(0)
         self._over = True
         self._wakes.set()
 
-    async def _look_on(self) -> None:
+    async def _look_on(self, looked: Callable[[int], None]) -> None:
         while True:
             await self._wakes.wait()
             self._wakes.clear()
@@ -106,12 +112,12 @@ class Camera:
             if self._over:
                 self._wakes.set()
             started_s = self._clock.now_s()
-            await self._frames.look(partial(self._look, frame))
+            await self._frames.look(partial(self._look, frame, looked))
             spent_s = self._clock.now_s() - started_s
             if not self._over:
                 await asyncio.sleep(min(max(0.0, self._min_interval_s - spent_s), self._min_interval_s))
 
-    async def _look(self, frame: _Frame) -> None:
+    async def _look(self, frame: _Frame, looked: Callable[[int], None]) -> None:
         since = self._last if self._room.pictures else None
         try:
             sight, stages = await self._vision.glance(frame.data, since)
@@ -129,6 +135,7 @@ class Camera:
             self._last = sight
             self._room.see(sight, until_s=until_s)
             self._trace.add("vision.frame", 0, frame.received_s, now_s)
+            looked(frame.number)
         self._trace.extend(Stage("vision", name, 0, start_s, end_s) for name, start_s, end_s in stages)
         return None
 

@@ -17,6 +17,7 @@ from sensorium import garbage
 from sensorium.budgets import Meter
 from sensorium.clock import Clock, SystemClock
 from sensorium.config import Config
+from sensorium.dialogue.endpointing import Endpointing
 from sensorium.errors import BadInput
 from sensorium.front.adapters import AdapterTable
 from sensorium.front.background import Background
@@ -149,6 +150,10 @@ class House:
         heard = captured(sound, sample_rate_hz, self.counters)
         async with ears.open(heard, sample_rate_hz, someone, to=to, endpointing=endpointing) as microphone:
             await live.run(microphone)
+
+    def endpointing(self) -> Endpointing:
+        """How long a silence ends what a person says here."""
+        return self._open.endpointing()
 
     async def look(self, picture: bytes) -> Sight:
         """See `Conversation.look`."""

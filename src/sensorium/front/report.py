@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sensorium.dialogue.transcript import SpokenReply
-from sensorium.dialogue.turn import Turn
+from sensorium.dialogue.turn import Turn, TurnState
 from sensorium.errors import SensoriumError
 from sensorium.request import AdapterUse, Prompt, Usage
 from sensorium.store.turns import KeptTurn
@@ -40,6 +40,7 @@ class TurnReport:
     processed_tokens: int
     settled_tokens: int
     reply_tokens: int
+    speech_tokens: int
     adapters: list[str]
     adapted_tokens: int
     invariant_sha256: str
@@ -106,6 +107,13 @@ class Draft:
             return None
         return (self.first_sound_s - self.last_speech_s) * 1000.0
 
+    def end_state(self) -> TurnState:
+        if self.interrupted:
+            return TurnState.INTERRUPTED
+        if self.error is not None:
+            return TurnState.FAILED
+        return TurnState.SILENT if self.silent else TurnState.DONE
+
     def kept(self, room_id: str, at_s: float, stages: Iterable[Stage]) -> KeptTurn:
         """The turn as `sensorium explain` will want it, stamped with its message's wall time."""
         assert self.prompt is not None
@@ -139,6 +147,7 @@ class Draft:
             processed_tokens=self.usage.processed_tokens,
             settled_tokens=self.usage.settled_tokens,
             reply_tokens=self.usage.reply_tokens,
+            speech_tokens=self.usage.speech_tokens,
             adapters=[use.adapter_id for use in self.adapters],
             adapted_tokens=self.usage.adapted_tokens,
             invariant_sha256=self.prompt.invariant_sha256() if self.prompt is not None else "",

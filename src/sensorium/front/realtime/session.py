@@ -295,6 +295,15 @@ class Session:
         self._num_looking -= 1
         self._answer_if_ready()
 
+    def deaf(self, code: str, message: str, item_id: str) -> None:
+        """The ear broke; of the committed item `item_id`, if any, no words are known. The next sound opens
+        another."""
+        self._error("server_error", code, message, "", "")
+        if item_id:
+            self.understood(item_id, "")
+        else:
+            self._ear_is_open, self._uncommitted_ms, self._speech_item_id = False, 0.0, ""
+
     def troubled(self, code: str, message: str, event_id: str = "", *, ours: bool = False) -> None:
         """Something could not be done. `ours`: through no fault of the client's."""
         self._error("server_error" if ours else "invalid_request_error", code, message, "", event_id)

@@ -7,7 +7,7 @@ as JSON and never waits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, suppress
 
 import msgspec
@@ -40,7 +40,7 @@ class _Over(Exception):
 
 
 class Connection:
-    """`run` for as long as the client is there; `receive` takes its messages meanwhile."""
+    """Made for one client; `run` it."""
 
     def __init__(
         self, house: House, session: Session, persona: Persona, person: Person, send: Callable[[bytes], None]
@@ -61,25 +61,24 @@ class Connection:
         self._turn_id = 0
         self._written = ""
 
-    async def run(self, over: asyncio.Event) -> None:
-        """Until `over`; then what is under way is stopped."""
+    async def run(self, messages: AsyncIterator[str | bytes]) -> None:
+        """Until the client's messages end; then what is under way for it is stopped."""
         with ExitStack() as stack:
             self._listener: Listener = stack.enter_context(self._house.audience.listening(_not_heard_here))
             stack.enter_context(self._house.happenings.told_to(self._told))
             try:
                 async with asyncio.TaskGroup() as self._tasks:
                     self._flush()
-                    await over.wait()
+                    async for message in messages:
+                        self._session.receive(message)
+                        self._flush()
+                        # Whoever floods us shares the loop with the room.
+                        await asyncio.sleep(0)
                     if self._turn_id:
                         await self._house.conversation.running.interrupt(self._turn_id)
                     raise _Over
             except* _Over:
                 pass
-
-    def receive(self, message: str | bytes) -> None:
-        """A message of the client's, as it came."""
-        self._session.receive(message)
-        self._flush()
 
     # -- what the ear says ------------------------------------------------------------------------------
 

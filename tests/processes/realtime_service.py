@@ -25,6 +25,7 @@ EVENING = Path(sensorium.cli.__file__).parent / "evening"
 async def serving(home: Path) -> AsyncIterator[tuple[House, str]]:
     """The house and its address, e.g. http://127.0.0.1:40123/v1."""
     async with House(Config(bundle="nano", home=str(home)), sees=True) as house:
+        await house.warm("maya")
         app = Starlette(routes=routes(house))
         listening = socket.create_server(("127.0.0.1", 0))
         options = {"log_level": "warning", "lifespan": "off", "ws": "websockets-sansio"}

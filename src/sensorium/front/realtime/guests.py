@@ -33,7 +33,7 @@ async def guest(house: House, name: str) -> AsyncIterator[Person]:
             await house.leave(person.id)
 
 
-def _free_id(name: str, taken: set[str]) -> str:
+def _free_id(name: str, taken: list[str]) -> str:
     slug = _NO_ID.sub("-", name.lower()).strip("-")[:24]
     stem = f"guest-{slug}" if slug and slug != "guest" else "guest"
     number = 1

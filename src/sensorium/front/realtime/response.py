@@ -14,6 +14,7 @@ import msgspec
 from sensorium.front.realtime import server_events as to_client
 from sensorium.front.realtime.items import Item, Items, new_id
 from sensorium.front.realtime.settings import Settings, format_shown
+from sensorium.front.realtime.words import Words
 
 Outcome = Literal["completed", "cancelled", "incomplete", "failed"]
 
@@ -67,7 +68,7 @@ class Response:
         self._out = out
         self._item: Item | None = None
         self._output: list[Item] = []
-        self._text = ""
+        self._words = Words()
         self._all_sent = False
 
     @property
@@ -83,16 +84,14 @@ class Response:
         self._out(to_client.ResponseCreated(response=self._shown("in_progress")))
 
     def text(self, so_far: str) -> None:
-        """The reply's words so far; the last one may still grow, so that it waits for the next."""
+        """The reply's words so far."""
         if not self._all_sent:
-            self._more(so_far[: so_far.rfind(" ") + 1].rstrip())
+            self._more(self._words.more(so_far))
 
-    def _more(self, so_far: str) -> None:
-        """Sends what was not sent yet; words that a client has stay said."""
-        if not so_far.startswith(self._text) or len(so_far) == len(self._text):
+    def _more(self, delta: str) -> None:
+        if not delta:
             return
         item = self._begin()
-        delta, self._text = so_far[len(self._text) :], so_far
         kind = to_client.TranscriptDelta if self.speaks else to_client.TextDelta
         self._out(kind(delta=delta, **self._at(item)))
 
@@ -119,7 +118,7 @@ class Response:
         """No more of the message will come. `said`: its words as the history has them."""
         if self._all_sent or (self._item is None and not said):
             return
-        self._more(said)
+        self._more(self._words.rest(said))
         item = self._begin()
         self._all_sent = True
         at = self._at(item)

@@ -20,6 +20,7 @@ from sensorium.front.drafter import DraftParts
 from sensorium.front.ears import Ears
 from sensorium.front.fake import FakeEar, FakeLlm, FakeMouth, FakeProcess, connected
 from sensorium.front.fake_vision import FakeVision
+from sensorium.front.happenings import Happenings
 from sensorium.front.links import HearingLink, LlmLink, SpeechLink
 from sensorium.front.reply import Speaker
 from sensorium.front.room import RoomState
@@ -80,6 +81,7 @@ class House:
         self.library = Library(store.path.parent)
         self.trace = Trace("front", clock)
         self.sam = Person(id="sam", name="Sam")
+        self.happenings = Happenings(counters)
 
     async def open(self, stack: AsyncExitStack, room: str = "living-room") -> None:
         self.llm_process: FakeProcess = await stack.enter_async_context(connected(self.llm, self.fake_llm))
@@ -89,7 +91,10 @@ class House:
         facts: dict[str, object] = {"row_width": ROW_WIDTH}
         self.eye_process = await stack.enter_async_context(connected(self.vision, self.fake_vision, facts))
         self.background = await stack.enter_async_context(Background())
-        self.room = await RoomState.open(self.store, room, self.clock, max_chars=3_000, prose=False)
+        tell = self.happenings.tell
+        self.room = await RoomState.open(
+            self.store, room, self.clock, max_chars=3_000, prose=False, tell=tell
+        )
         self.format = prompt_formats.from_bundle(catalogue.find("nano").prompt)
         self.cache = CompositionCache(self.clock)
         self.adapters = AdapterTable(self.llm, self.counters, self.library)
@@ -106,12 +111,13 @@ class House:
             clock=self.clock,
             trace=self.trace,
             counters=self.counters,
+            tell=tell,
         )
         self.conversation = Conversation(
             Parts(
                 store=self.store,
                 room=self.room,
-                ears=Ears(self.hearing, self.clock, self._drafts()),
+                ears=Ears(self.hearing, self.clock, self._drafts(), tell),
                 vision=self.vision,
                 speaker=speaker,
                 compose=self._compose,
@@ -121,6 +127,7 @@ class House:
                 clock=self.clock,
                 trace=self.trace,
                 counters=self.counters,
+                tell=tell,
             )
         )
 

@@ -1,0 +1,307 @@
+// The room as one person has it open: joins the parts. What happened comes from the socket's Worker as records,
+// changes `room`, and is shown at the next frame; what the person does goes to the Worker.
+
+import { Camera } from "./camera/camera.js";
+import { Sound } from "./audio/sound.js";
+import { keep, kept, volumeOf } from "./kept.js";
+import { nowhere, running, take } from "./room.js";
+import { Talking } from "./talking.js";
+import { watchTouches } from "./touch.js";
+import * as words from "./words.js";
+import { showCaptions, startCaptions } from "./views/captions.js";
+import { byId, make, setText } from "./views/dom.js";
+import { mark } from "./views/icons.js";
+import { notify, settle } from "./views/notices.js";
+import { showPanel } from "./views/panel.js";
+import { showLevels, showPeople, startBlinking } from "./views/people.js";
+import { showSettings } from "./views/settings.js";
+
+const STALE_MS = 1000; // so often the page looks at what passes by itself, e.g. that somebody sees
+const NEWS_MS = 6000;
+const SIGNS = { "panel-button": "chart", "settings-button": "settings", "leave-button": "leave", stop: "stop", camera: "camera", screen: "screen", send: "send" };
+const PHASES = { away: "Not connected", connecting: "Connecting", open: "Connected", lost: "Connection lost", refused: "Not let in" };
+
+export class App {
+  room = nowhere();
+  #socket = new Worker(new URL("./net/socket.worker.js", import.meta.url), { type: "module" });
+  #ended = new AbortController();
+  #waiting = [];
+  #addressed = "";
+  #frame = 0;
+  #stale = 0;
+  #welcomed = false;
+  #wasLost = false;
+  #source = "";
+
+  /** @param {{url: string, processing: boolean, left: () => void}} options */
+  constructor({ url, processing, left }) {
+    this.url = url;
+    this.left = left;
+    this.#socket.onmessage = ({ data }) => this.#told[data.is](data);
+    this.sound = new Sound(
+      this.#socket,
+      {
+        levels: (levels) => showLevels(levels) && this.#changed(),
+        ownLevel: (level) => this.talking.ownLevel(level),
+        microphoneLost: () => this.#microphoneLost(),
+      },
+      { processing },
+    );
+    this.talking = new Talking(
+      {
+        open: () => this.#openMicrophone(),
+        close: () => this.sound.closeMicrophone(),
+        listen: (on, push_to_talk) => this.#ask("talk", { on, push_to_talk }),
+      },
+      this.#ended.signal,
+    );
+    this.camera = new Camera(this.#socket, (kind) => this.#shows(kind), (number) => this.#previewShown(number));
+  }
+
+  /** Call it while a click is handled: browsers allow sound only then. */
+  start() {
+    this.#listen();
+    this.sound.start().then(() => this.#soundStarted());
+    this.#ask("join", { url: this.url, name: kept.name, session: kept.session });
+    this.#stale = setInterval(() => this.#changed(), STALE_MS);
+    watchTouches((events) => this.#ask("touches", { events }), this.#ended.signal);
+    if (kept.panel) this.#showPanel(true);
+    this.#changed();
+  }
+
+  close() {
+    this.#ended.abort();
+    clearInterval(this.#stale);
+    cancelAnimationFrame(this.#frame);
+    this.camera.close();
+    this.sound.close();
+    this.#ask("leave");
+    for (const key of ["connection", "microphone", "camera", "silent", "trouble"]) settle(key);
+    for (const worker of this.room.workersDown) settle(`worker-${worker}`);
+    // The Worker says goodbye first.
+    setTimeout(() => this.#socket.terminate(), 500);
+  }
+
+  /** What the Worker tells, by `is`. */
+  #told = {
+    record: ({ record }) => this.#take(record),
+    connection: ({ is, ...phase }) => this.#connection(phase),
+    waiting: ({ says }) => {
+      this.#waiting = says;
+      this.#changed();
+    },
+    overfull: ({ text }) => this.#putBack(text, words.OVERFULL),
+    unsaid: ({ text }) => this.#putBack(text),
+  };
+
+  #ask(what, more = {}, transfer = []) {
+    this.#socket.postMessage({ do: what, ...more }, transfer);
+  }
+
+  #take(record) {
+    const downBefore = new Set(this.room.workersDown);
+    take(this.room, record, performance.now());
+    if (record.type === "Welcome") this.#welcome(record);
+    if (record.type === "Looked" && record.person_id === this.room.you.id) this.camera.looked(record.number);
+    if (record.type === "Trouble" && !record.fatal) this.#trouble(record);
+    if (record.type === "TurnEnded" && record.outcome === "failed") this.#trouble({ message: record.error, remedy: "Ask again in a moment." });
+    for (const worker of this.room.workersDown) {
+      if (!downBefore.has(worker)) notify({ key: `worker-${worker}`, kind: "waiting", ...words.workerDown(worker) });
+    }
+    for (const worker of downBefore) if (!this.room.workersDown.has(worker)) settle(`worker-${worker}`);
+    this.#changed();
+  }
+
+  #welcome({ session, personas }) {
+    keep({ session });
+    for (const { id } of personas) this.sound.setVolume(id, volumeOf(id));
+    this.#showAddressees();
+    if (this.#welcomed) return;
+    this.#welcomed = true;
+    byId(kept.mode === "type" ? "say" : "talk").focus();
+    this.talking.start();
+  }
+
+  #trouble({ message, remedy }) {
+    notify({ key: "trouble", kind: "problem", text: message, remedy: remedy ?? "", closable: true }, 3 * NEWS_MS);
+  }
+
+  #connection(phase) {
+    const before = this.room.connection.phase;
+    this.room.connection = phase;
+    const again = { label: "Try now", run: () => this.#ask("hurry") };
+    if (phase.phase === "lost") {
+      const told = this.#welcomed ? words.LOST : words.UNREACHABLE;
+      notify({ key: "connection", kind: "waiting", ...told, action: again });
+      this.#wasLost = true;
+    } else if (phase.phase === "refused") {
+      const back = { label: "Back to the door", run: () => this.left() };
+      notify({ key: "connection", kind: "problem", ...words.refusedRoom(phase), action: back });
+      keep({ session: "" });
+    } else if (phase.phase === "open" && before !== "open") {
+      if (this.#wasLost && this.#welcomed) notify({ key: "connection", kind: "news", ...(phase.slept ? words.SLEPT : words.BACK) }, NEWS_MS);
+      else settle("connection");
+      this.#wasLost = false;
+    }
+    this.#changed();
+  }
+
+  async #openMicrophone() {
+    if (!Sound.canHear || !navigator.mediaDevices) {
+      notify({ key: "microphone", kind: "problem", ...(navigator.mediaDevices ? words.NO_SHARED_MEMORY : words.NOT_SECURE), closable: true });
+      return false;
+    }
+    try {
+      await this.sound.openMicrophone(kept.microphone);
+      settle("microphone");
+      return true;
+    } catch (error) {
+      this.#refusedDevice("microphone", error, () => this.talking.start());
+      return false;
+    }
+  }
+
+  #refusedDevice(what, error, run) {
+    const told = words.refusedDevice(what, error);
+    notify({ key: what === "screen" ? "camera" : what, kind: "problem", ...told, action: { label: "Try again", run }, closable: true });
+  }
+
+  #microphoneLost() {
+    this.talking.lost();
+    const action = { label: "Try again", run: () => this.talking.start() };
+    notify({ key: "microphone", kind: "problem", ...words.MICROPHONE_LOST, action, closable: true });
+  }
+
+  async #toggle(kind) {
+    if (this.#source === kind) return this.camera.stop();
+    try {
+      await this.camera.start(kind, kept.camera);
+      settle("camera");
+    } catch (error) {
+      this.#refusedDevice(kind, error, () => this.#toggle(kind));
+    }
+  }
+
+  #shows(kind) {
+    this.#source = kind;
+    for (const id of ["camera", "screen"]) byId(id).setAttribute("aria-pressed", String(kind === id));
+    byId("preview").hidden = !kind;
+    if (kind) setText(byId("preview-text"), `Your ${kind} is on. Nobody has looked yet.`);
+  }
+
+  #previewShown(number) {
+    byId("preview-canvas").hidden = false;
+    setText(byId("preview-text"), `The personas looked at this, picture ${number} of your ${this.#source || "camera"}.`);
+  }
+
+  #soundStarted() {
+    if (this.#ended.signal.aborted) return;
+    this.sound.playOn(kept.loudspeaker).catch(() => {}); // that loudspeaker is not here today
+    for (const { id } of this.room.personas) this.sound.setVolume(id, volumeOf(id));
+    if (!this.sound.running) notify({ key: "silent", kind: "waiting", ...words.SILENT });
+    this.sound.whenRunning(() => settle("silent"));
+  }
+
+  #say(e) {
+    e.preventDefault();
+    const text = byId("say").value.trim();
+    if (!text) return;
+    byId("say").value = "";
+    this.#ask("say", { text, to: this.#addressed });
+  }
+
+  #putBack(text, told) {
+    if (!byId("say").value) byId("say").value = text;
+    if (told) notify({ key: "trouble", kind: "waiting", ...told, closable: true });
+  }
+
+  #address(personaId) {
+    this.#addressed = this.#addressed === personaId ? "" : personaId;
+    byId("to").value = this.#addressed;
+    this.#changed();
+  }
+
+  #showAddressees() {
+    if (!this.room.personas.some((persona) => persona.id === this.#addressed)) this.#addressed = "";
+    const options = this.room.personas.map(({ id, name }) => make("option", { value: id }, `To ${name}`));
+    byId("to").replaceChildren(make("option", { value: "" }, "To all"), ...options);
+    byId("to").value = this.#addressed;
+  }
+
+  #stop() {
+    for (const turn of running(this.room)) this.#ask("stop", { turn_id: turn.turn_id });
+  }
+
+  #showPanel(on) {
+    keep({ panel: on });
+    byId("panel").hidden = !on;
+    byId("panel-button").setAttribute("aria-expanded", String(on));
+    this.#ask("watch", { on });
+    this.#changed();
+  }
+
+  #settings() {
+    showSettings(this.room.personas, {
+      mode: (mode) => this.talking.change(mode),
+      microphone: (id) => {
+        keep({ microphone: id });
+        if (this.sound.microphoneOpen) this.#openMicrophone();
+      },
+      loudspeaker: (id) => {
+        keep({ loudspeaker: id });
+        this.sound.playOn(id).catch((error) => this.#trouble({ message: `This loudspeaker cannot be used: ${error.message}` }));
+      },
+      camera: (id) => {
+        keep({ camera: id });
+        if (this.#source === "camera") this.camera.start("camera", id).catch((error) => this.#refusedDevice("camera", error));
+      },
+      volume: (personaId, volume) => {
+        this.sound.setVolume(personaId, volume);
+        this.#changed();
+      },
+    });
+  }
+
+  #listen() {
+    const { signal } = this.#ended;
+    const on = (target, type, run) => target.addEventListener(type, run, { signal });
+    for (const [id, sign] of Object.entries(SIGNS)) mark(byId(id), sign);
+    on(byId("say-form"), "submit", (e) => this.#say(e));
+    on(byId("to"), "change", (e) => this.#address(e.target.value || this.#addressed));
+    on(byId("stop"), "click", () => this.#stop());
+    on(byId("camera"), "click", () => this.#toggle("camera"));
+    on(byId("screen"), "click", () => this.#toggle("screen"));
+    on(byId("panel-button"), "click", () => this.#showPanel(byId("panel").hidden));
+    on(byId("settings-button"), "click", () => this.#settings());
+    on(byId("leave-button"), "click", () => this.left());
+    on(window, "keydown", (e) => e.key === "Escape" && !document.querySelector("dialog[open]") && this.#stop());
+    on(window, "online", () => this.#ask("hurry"));
+    on(document, "visibilitychange", () => !document.hidden && (this.sound.wake(), this.#ask("hurry")));
+    on(window, "pointerdown", () => this.sound.wake());
+    byId("screen").hidden = !navigator.mediaDevices?.getDisplayMedia;
+    startCaptions(signal);
+    startBlinking(signal);
+    this.camera.previewOn(byId("preview-canvas"));
+  }
+
+  /** Shown at the next frame, however much happens until then. */
+  #changed() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      if (!this.#ended.signal.aborted) this.#show();
+    });
+  }
+
+  #show() {
+    const { room } = this;
+    setText(byId("room-name"), room.room.name || "The room");
+    const connection = byId("connection");
+    connection.dataset.phase = room.connection.phase;
+    setText(connection, PHASES[room.connection.phase]);
+    showPeople(room, this.#addressed, (id) => this.#address(id));
+    showCaptions(room, this.#waiting);
+    byId("stop").hidden = !running(room).length;
+    byId("camera").disabled = byId("screen").disabled = !room.camera;
+    if (!byId("panel").hidden) showPanel(room);
+  }
+}

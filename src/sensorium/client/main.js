@@ -1,0 +1,116 @@
+// The door: is this browser able, is no other tab in the room, who comes in, and how will they talk.
+
+import { App } from "./app.js";
+import { Sound } from "./audio/sound.js";
+import { keep, kept } from "./kept.js";
+import { oneTab } from "./tabs.js";
+import { NO_SHARED_MEMORY, NOT_SECURE, OTHER_TAB, TAKEN_OVER, TOO_OLD } from "./words.js";
+import { byId } from "./views/dom.js";
+import { moveNotices, notify, settle } from "./views/notices.js";
+import { showFaces } from "./views/people.js";
+
+// Drawn at the door before anybody knows who is in: faces for the eye, of nobody in particular.
+const AT_THE_DOOR = ["ada", "clara", "felix", "hugo", "ines", "maya"];
+
+const query = new URLSearchParams(location.search);
+/** @type {App | null} */ let app = null;
+let inOtherTab = false;
+
+const tabs = oneTab({
+  taken: () => occupied(OTHER_TAB),
+  lost: () => {
+    leave();
+    occupied(TAKEN_OVER);
+  },
+});
+
+function occupied(told) {
+  inOtherTab = true;
+  byId("enter").disabled = true;
+  const action = { label: "Use this tab", run: takeOver };
+  notify({ key: "tab", kind: "waiting", ...told, action });
+}
+
+async function takeOver() {
+  await tabs.takeOver();
+  inOtherTab = false;
+  settle("tab");
+  byId("enter").disabled = false;
+  if (kept.name && kept.session) enter();
+}
+
+function able() {
+  const needed = [self.WebSocket, self.Worker, self.AudioWorkletNode, self.MessageChannel, self.ResizeObserver];
+  return needed.every(Boolean) && typeof HTMLDialogElement === "function";
+}
+
+function check() {
+  if (!able()) {
+    byId("enter").disabled = true;
+    return notify({ key: "browser", kind: "problem", ...TOO_OLD });
+  }
+  if (!self.isSecureContext || !navigator.mediaDevices) {
+    notify({ key: "browser", kind: "waiting", ...NOT_SECURE });
+    onlyKeyboard();
+  } else if (!Sound.canHear) {
+    notify({ key: "browser", kind: "waiting", ...NO_SHARED_MEMORY });
+    onlyKeyboard();
+  }
+}
+
+function onlyKeyboard() {
+  for (const radio of document.querySelectorAll('#join-form [name="mode"]')) radio.disabled = radio.value !== "type";
+  keep({ mode: "type" });
+  choose("type");
+}
+
+function choose(mode) {
+  const radio = document.querySelector(`#join-form [name="mode"][value="${CSS.escape(mode)}"]`);
+  if (radio) radio.checked = true;
+  byId("join-hint").hidden = mode === "type";
+}
+
+function enter() {
+  app = new App({
+    url: roomUrl(),
+    processing: query.get("processing") !== "off",
+    left: leave,
+  });
+  byId("join").hidden = true;
+  byId("room").hidden = false;
+  moveNotices();
+  app.start();
+}
+
+function leave() {
+  app?.close();
+  app = null;
+  byId("room").hidden = true;
+  byId("join").hidden = false;
+  moveNotices();
+  byId("name").focus();
+}
+
+/** The room's address; a token in the page's own goes with it. */
+function roomUrl() {
+  const url = new URL("/room", location.href);
+  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  for (const name of ["token", "room"]) if (query.has(name)) url.searchParams.set(name, query.get(name));
+  return url.href;
+}
+
+byId("join-form").addEventListener("change", (e) => e.target.name === "mode" && choose(e.target.value));
+byId("join-form").addEventListener("submit", (e) => {
+  e.preventDefault();
+  const name = byId("name").value.trim();
+  if (!name || inOtherTab) return;
+  const mode = new FormData(e.target).get("mode");
+  keep({ name, mode: String(mode), muted: false, session: name === kept.name ? kept.session : "" });
+  enter();
+});
+
+showFaces(byId("join-faces"), AT_THE_DOOR);
+byId("name").value = kept.name;
+choose(kept.mode);
+check();
+tabs.claim();

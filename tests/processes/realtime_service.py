@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import samplerate
-import uvicorn
-from starlette.applications import Starlette
 
 import sensorium.cli
 from sensorium.audio import read_wav, to_int16
 from sensorium.config import Config
 from sensorium.front.house import House
-from sensorium.front.realtime.routes import routes
+from sensorium.front.server.app import application
+from sensorium.front.server.doors import Door
+from sensorium.front.server.hall import Hall
+from sensorium.front.server.logs import EventLog
+from sensorium.front.server.serving import listening, served
 
 EVENING = Path(sensorium.cli.__file__).parent / "evening"
 
@@ -26,16 +26,12 @@ async def serving(home: Path) -> AsyncIterator[tuple[House, str]]:
     """The house and its address, e.g. http://127.0.0.1:40123/v1."""
     async with House(Config(bundle="nano", home=str(home)), sees=True) as house:
         await house.warm("maya")
-        app = Starlette(routes=routes(house))
-        listening = socket.create_server(("127.0.0.1", 0))
-        options = {"log_level": "warning", "lifespan": "off", "ws": "websockets-sansio"}
-        server = uvicorn.Server(uvicorn.Config(app, **options))
-        running = asyncio.create_task(server.serve([listening]))
-        try:
-            yield house, f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
-        finally:
-            server.should_exit = True
-            await running
+        with listening("127.0.0.1", 0) as listener:
+            port = listener.getsockname()[1]
+            async with Hall(house, EventLog(speech=False)) as hall:
+                app = application(house, hall, {}, Door("127.0.0.1", port))
+                async with served(app, listener):
+                    yield house, f"http://127.0.0.1:{port}/v1"
 
 
 def spoken(name: str, rate_hz: int = 24_000) -> bytes:

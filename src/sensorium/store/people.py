@@ -46,7 +46,8 @@ def called(db: Database, name: str) -> Person:
     for person in all_of(db):
         if person.name.casefold() == name.casefold():
             return person
-    taken = [text.casefold() for row in db.execute("SELECT id, name FROM personas") for text in row]
+    personas = db.execute("SELECT id, json_extract(record, '$.name') FROM personas")
+    taken = [text.casefold() for row in personas for text in row]
     if name.casefold() in taken:
         raise BadInput(f"{name} is a persona's name", remedy="take another one")
     ids = {*taken, *(person.id for person in all_of(db))}
@@ -54,7 +55,8 @@ def called(db: Database, name: str) -> Person:
         r"[^a-z0-9]+", "-", unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     )
     stem = stem.strip("-0123456789")[:24] or "guest"
-    free = next(i for i in (stem, *(f"{stem}-{n}" for n in itertools.count(2))) if i not in ids)
+    numbered = (f"{stem}-{n}" for n in itertools.count(2))
+    free = next(i for i in itertools.chain([stem], numbered) if i not in ids)
     return put(db, Person(id=free, name=name))
 
 

@@ -21,17 +21,14 @@ from sensorium.front.house import House
 from sensorium.front.listening import Utterance, at_once
 from sensorium.front.realtime.chat_request import Question
 from sensorium.front.realtime.ear import ears_of
+from sensorium.front.realtime.guests import name_of
 from sensorium.front.realtime.items import new_id
 from sensorium.front.realtime.sound import RATE_HZ, Resampler
 from sensorium.front.realtime.words import Words
 from sensorium.front.report import TurnReport
 from sensorium.persona import Persona
-from sensorium.prompting.words import clean_line
-from sensorium.store import people
 from sensorium.store.people import Person
 from sensorium.wire.events import Event, TurnBegan, Writing
-
-_CORRESPONDENT = "correspondent"
 
 
 class Letter:
@@ -57,9 +54,7 @@ class Letter:
         house, question = self._house, self.question
         if question.tools:
             raise BadInput("this persona cannot call functions", remedy="leave tool_choice at auto")
-        name = clean_line(question.name)[:40].strip() or "guest"
-        person = Person(id=_CORRESPONDENT, name=name)
-        await asyncio.wrap_future(house.store.submit(people.put, person))
+        person = await house.person_called(name_of(question.name))
         for picture in question.pictures:
             await house.look(picture)
         heard = [await self._heard(data, person) for data in question.sounds]

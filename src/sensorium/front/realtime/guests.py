@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from sensorium.errors import NotFound
 from sensorium.front.house import House
 from sensorium.prompting.words import clean_line
-from sensorium.store import people
 from sensorium.store.people import Person
 
-_NO_ID = re.compile(r"[^a-z0-9]+")
-_MAX_NAME_CHARS = 40
+_NAMELESS = "guest"
+_MAX_NAME_CHARS = 36
+
+
+def name_of(given: str) -> str:
+    """What a client calls itself, "guest" for nothing, short enough for a number behind it."""
+    return clean_line(given)[:_MAX_NAME_CHARS].strip() or _NAMELESS
 
 
 @asynccontextmanager
-async def guest(house: House, name: str) -> AsyncIterator[Person]:
-    """Comes in under that name ("guest" for none), and goes. Raises BadInput when the room is full."""
-    name = clean_line(name)[:_MAX_NAME_CHARS].strip() or "guest"
-    taken = {member.id for member in (*house.room.personas, *house.room.room.people)}
-    person = Person(id=_free_id(name, taken), name=name)
-    await asyncio.wrap_future(house.store.submit(people.put, person))
-    await house.join(person.id)
+async def guest(house: House, given: str) -> AsyncIterator[Person]:
+    """Comes in under that name, or with a number behind it where somebody has it already, and goes.
+
+    Raises BadInput when the room is full, or nobody can be called that.
+    """
+    name = name_of(given)
+    number = 1
+    person = await house.person_called(name)
+    while not await house.come_in(person):
+        number += 1
+        person = await house.person_called(f"{name} {number}")
     try:
         yield person
     finally:
         # Somebody may have been shown out meanwhile.
         with suppress(NotFound):
             await house.leave(person.id)
-
-
-def _free_id(name: str, taken: list[str]) -> str:
-    slug = _NO_ID.sub("-", name.lower()).strip("-")[:24]
-    stem = f"guest-{slug}" if slug and slug != "guest" else "guest"
-    number = 1
-    while (person_id := stem if number == 1 else f"{stem}-{number}") in taken:
-        number += 1
-    return person_id

@@ -85,13 +85,13 @@ async def test_a_spoken_question_is_answered_aloud_and_interrupted(
             item={
                 "type": "message",
                 "role": "user",
-                "content": [{"type": "input_text", "text": "who are you"}],
+                "content": [{"type": "input_text", "text": "who is here"}],
             }
         )
         await connection.response.create(response={"metadata": {"client_event_id": "mine"}})
         begun = await until(connection, "response.output_audio.delta")
         assert begun[2].response.metadata == {"client_event_id": "mine"}
-        speaking = asyncio.create_task(speak(connection, spoken("02-hugo-dog")))
+        speaking = asyncio.create_task(speak(connection, spoken("07-maya-job")))
         broken = await until(connection, "input_audio_buffer.speech_started")
         await connection.conversation.item.truncate(
             item_id=begun[-1].item_id, content_index=0, audio_end_ms=80

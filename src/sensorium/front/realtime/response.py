@@ -140,7 +140,7 @@ class Response:
         if outcome == "cancelled":
             details["reason"] = self.cancelled_by or "client_cancelled"
         if outcome == "failed":
-            refused = code in ("bad_input", "not_found", "tools_unsupported")
+            refused = code in ("bad_input", "not_found")
             kind = "invalid_request_error" if refused else "server_error"
             details["error"] = {"type": kind, "code": code, "message": message}
         self._out(to_client.ResponseDone(response=self._shown(outcome, details, cost)))

@@ -40,9 +40,7 @@ def up(
     ] = True,
     token: Annotated[
         str,
-        Parameter(
-            show_default=False, help="Who comes in must have it; needed beyond this machine. 16 or more."
-        ),
+        Parameter(show_default=False, help="Who comes in must have it; needed beyond this machine."),
     ] = "",
     bundle: Annotated[str, Parameter(show_default=False, help="The model; else the configured one.")] = "",
     log_speech: Annotated[
@@ -58,8 +56,8 @@ def up(
     folder, one JSON object a line; what was said is not in there unless you ask for it with --log-speech.
 
     The room listens on this machine only. For others in your network give it an address and a token:
-    sensorium up --host 0.0.0.0 --token "$(openssl rand -hex 16)". Browsers let a page have the microphone only
-    on this machine or over https, so put a proxy with a certificate in front of it then.
+    sensorium up --host 0.0.0.0 --token "$(openssl rand -hex 16)". Browsers let a page have the microphone
+    only on this machine or over https, so put a proxy with a certificate in front of it then.
 
     With --json the one line on stdout is {"url": ...}, when the room is ready.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sensorium.errors import BadInput
+from sensorium.errors import BadInput, SensoriumError
 from sensorium.wire import page
 
 JOIN_S = 10.0
@@ -64,6 +64,9 @@ class Session:
     def take(self, message: bytes, now_s: float) -> Accepted | Refused:
         if not (self._records.takes(1.0, now_s) and self._bytes.takes(len(message), now_s)):
             return fatal("too_many", "this page sends more than any page should", "reload it", REFUSED)
+        if len(message) > page.MAX_MESSAGE_BYTES:
+            most = f"a message has at most {page.MAX_MESSAGE_BYTES:,} bytes, not {len(message):,}"
+            return fatal("too_large", most, "send less at once", TOO_LARGE)
         try:
             record, payload = self._decoder.decode(message)
             return self._in_order(record, payload)
@@ -95,7 +98,7 @@ class Session:
         return Accepted(record, payload)
 
 
-def trouble(error: BadInput | Any, *, is_fatal: bool = False) -> page.Trouble:
+def trouble(error: SensoriumError, *, is_fatal: bool = False) -> page.Trouble:
     """An error as a page is told of it."""
     return page.Trouble(error.code, " ".join(error.message.split()), error.remedy, is_fatal)
 

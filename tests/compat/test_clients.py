@@ -1,4 +1,4 @@
-"""Given clients that nobody here wrote, unmodified, then each has a spoken turn, an interruption and goes on.
+"""Given clients that nobody here wrote, unmodified, then each has a spoken turn, an interruption and a call.
 
 They are large and live in an environment of their own: `make compat` makes it and sets COMPAT_PYTHON.
 """
@@ -47,7 +47,7 @@ async def run(client: str, home: Path) -> tuple[dict[str, Any], list[str]]:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("client", ["livekit_client.py", "pipecat_client.py"])
-async def test_a_spoken_turn_and_an_interruption(client: str, tmp_path: Path) -> None:
+async def test_a_spoken_turn_an_interruption_and_a_call(client: str, tmp_path: Path) -> None:
     saw, said = await run(client, tmp_path)
 
     assert saw["errors"] == []
@@ -57,3 +57,4 @@ async def test_a_spoken_turn_and_an_interruption(client: str, tmp_path: Path) ->
     assert said[1] and "Ada Clara Felix Hugo Ines Maya guest and Sam are here.".startswith(said[1])
     assert not said[1].endswith("here.")
     assert "baker" in json.dumps(saw["said"])
+    assert len(saw["called"]) == 1 and saw["called"][0] in ("kitchen", "hall")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -84,6 +85,28 @@ async def test_letters_to_personas(service: tuple[House, AsyncOpenAI]) -> None:
     seen = (await create(model="maya", messages=[{"role": "user", "content": look}])).choices[0].message
     assert {"red", "circle", "blue", "square"} <= set(seen.content.lower().replace(".", "").split())
 
+    # called to a function
+    light = {
+        "name": "dim_light",
+        "parameters": {
+            "type": "object",
+            "properties": {"room": {"enum": ["kitchen", "hall"]}, "percent": {"type": "integer"}},
+            "required": ["room", "percent"],
+        },
+    }
+    forced = {"tools": [{"type": "function", "function": light}], "tool_choice": "required"}
+    ask_light = [{"role": "user", "content": "dim the kitchen to ten"}]
+    choice = (await create(model="maya", messages=ask_light, **forced)).choices[0]
+    assert choice.finish_reason == "tool_calls" and choice.message.content is None
+    call = choice.message.tool_calls[0].function
+    assert call.name == "dim_light" and json.loads(call.arguments)["percent"] == 10
+    # of which nothing was said
+    assert house.room.last_entry is not None and house.room.last_entry.text == "dim the kitchen to ten"
+    streamed = [c async for c in await create(model="maya", messages=ask_light, stream=True, **forced)]
+    assert streamed[-1].choices[0].finish_reason == "tool_calls"
+    piece = streamed[-2].choices[0].delta.tool_calls[0].function
+    assert (piece.name, piece.arguments) == (call.name, call.arguments)
+
     # and what cannot be is refused in OpenAI's way
     with pytest.raises(openai.NotFoundError, match="maya"):
         await create(model="nobody", messages=asked)
@@ -94,3 +117,5 @@ async def test_letters_to_personas(service: tuple[House, AsyncOpenAI]) -> None:
     with pytest.raises(openai.BadRequestError, match="data URI"):
         far = [{"type": "image_url", "image_url": {"url": "http://10.0.0.1/x.jpg"}}]
         await create(model="maya", messages=[{"role": "user", "content": far}])
+    with pytest.raises(openai.BadRequestError, match="percent"):
+        await create(model="maya", messages=asked, **forced)

@@ -145,6 +145,35 @@ async def test_by_hand_with_a_picture_and_in_writing(service: tuple[House, Async
 
 
 @pytest.mark.anyio
+async def test_a_function_is_called_and_its_result_is_answered(
+    service: tuple[House, AsyncOpenAI],
+) -> None:
+    _, client = service
+    room = {"type": "string", "enum": ["kitchen", "hall"]}
+    schema = {"type": "object", "properties": {"room": room}, "required": ["room"]}
+    tools: Any = [{"type": "function", "name": "light", "parameters": schema}]
+    async with client.realtime.connect(model="maya") as connection:
+        await connection.session.update(session={"type": "realtime", "tools": tools})
+        await until(connection, "session.updated")
+        content: Any = [{"type": "input_text", "text": "put on the light in the hall"}]
+        await connection.conversation.item.create(
+            item={"type": "message", "role": "user", "content": content}
+        )
+        await connection.response.create(response={"tool_choice": "required"})
+        events = await until(connection, "response.done")
+
+        call = next(e for e in events if e.type == "response.function_call_arguments.done")
+        assert call.name == "light" and json.loads(call.arguments)["room"] in ("kitchen", "hall")
+        assert events[-1].response.output[0].call_id == call.call_id
+
+        await connection.conversation.item.create(
+            item={"type": "function_call_output", "call_id": call.call_id, "output": "the light is on"}
+        )
+        await connection.response.create()
+        assert (await until(connection, "response.done"))[-1].response.status == "completed"
+
+
+@pytest.mark.anyio
 async def test_a_bad_event_is_answered_and_the_session_goes_on(service: tuple[House, AsyncOpenAI]) -> None:
     _, client = service
     async with client.realtime.connect(model="maya") as connection:

@@ -58,12 +58,13 @@ class Parts(NamedTuple):
 
 class _Source(NamedTuple):
     """Where the newest message comes from: a person, maybe by ear, or an entry that stands in the history.
-    `instructions`: what the persona is told beside it, for this turn only."""
+    `instructions`: what the persona is told beside it, for this turn only; `grammar`: all it may say."""
 
     person: Person | None = None
     entry: Entry | None = None
     by_ear: Utterance | None = None
     instructions: str = ""
+    grammar: str = ""
 
 
 class Conversation:
@@ -92,9 +93,11 @@ class Conversation:
         to: str = "",
         publisher: Publisher | None = None,
         instructions: str = "",
+        grammar: str = "",
     ) -> TurnReport:
         """A message and its reply, spoken aloud if there is a publisher. `to` names who must answer;
-        `instructions` are for this reply only, and for minds that read prose.
+        `instructions` are for this reply only, and for minds that read prose. With a `grammar` nothing is
+        said: the report's `chosen` is what the mind picked of it.
 
         Raises BadInput for an empty or too long message, NotFound for `to`; then nothing was stored. What
         goes wrong later is in the report.
@@ -102,7 +105,7 @@ class Conversation:
         _check_text(text.strip())
         async with self._one_at_a_time:
             utterance = self._now(text.strip())
-            source = _Source(person, instructions=instructions)
+            source = _Source(person, None, None, instructions, grammar)
             return await self._turn(utterance, self._choose(utterance.text, to), publisher, source)
 
     async def voice_turn(
@@ -196,7 +199,7 @@ class Conversation:
     ) -> TurnReport:
         parts = self._parts
         turn = parts.turns.open(choice.persona_id or "", utterance.text)
-        draft = Draft(turn, choice.why, utterance.decided_s)
+        draft = Draft(turn, choice.why, utterance.decided_s, grammar=source.grammar)
         person_id = source.person.id if source.person is not None else ""
         parts.tell(TurnBegan(turn.turn_id, turn.persona_id, choice.why, person_id))
         if source.by_ear:

@@ -24,6 +24,7 @@ class TurnReport:
     voices. `adapters` that the reply was asked for with, by id; `adapted_tokens` were computed with them on,
     as the engine counts. `silent`: nobody spoke, by choice. `error`: one line, "" when all went well; `said`
     is what was heard until then. `pcm` is mono s16le at `sample_rate_hz`.
+    `chosen`: what was picked of a grammar, which nobody heard.
     """
 
     turn_id: int
@@ -51,6 +52,7 @@ class TurnReport:
     sample_rate_hz: int
     stages: tuple[Stage, ...] = field(repr=False)
     heard_until_sample: int = 0
+    chosen: str = ""
 
     @property
     def outcome(self) -> Outcome:
@@ -79,6 +81,7 @@ class Draft:
     turn: Turn
     why: str
     started_s: float
+    grammar: str = ""
     last_speech_s: float | None = None
     first_words_s: float | None = None
     first_to_mouth_s: float | None = None
@@ -158,6 +161,7 @@ class Draft:
             sample_rate_hz=self.sample_rate_hz,
             stages=stages,
             heard_until_sample=self.heard_until_sample,
+            chosen=self.turn.said.strip() if self.grammar else "",
         )
 
 

@@ -11,10 +11,10 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from livekit import rtc
-from livekit.agents import Agent, AgentSession
+from livekit.agents import Agent, AgentSession, function_tool
 from livekit.agents.voice import io
 from livekit.plugins import openai
 
@@ -83,7 +83,15 @@ async def main(url: str, question: bytes, second: bytes) -> dict[str, Any]:
     errors: list[str] = []
     heard: list[str] = []
     said: list[tuple[str, bool]] = []
+    called: list[str] = []
     turned = asyncio.Event()
+
+    @function_tool
+    async def light(room: Literal["kitchen", "hall"]) -> str:
+        """Puts on the light in a room."""
+        called.append(room)
+        return "the light is on"
+
     microphone, loudspeaker = Microphone(), Loudspeaker()
     model = openai.realtime.RealtimeModel(base_url=url, api_key="x", model="maya", voice="maya")
     # Its echo canceller would hear nothing in the first seconds of speech; there is no echo here.
@@ -98,7 +106,7 @@ async def main(url: str, question: bytes, second: bytes) -> dict[str, Any]:
         session.on("conversation_item_added", item_added)
         session.on("user_input_transcribed", lambda e: heard.append(e.transcript) if e.is_final else None)
         session.on("error", lambda e: errors.append(str(e.error)))
-        await session.start(Agent(instructions="answer briefly"))
+        await session.start(Agent(instructions="answer briefly", tools=[light]))
 
         async def turn() -> None:
             turned.clear()
@@ -118,9 +126,17 @@ async def main(url: str, question: bytes, second: bytes) -> dict[str, Any]:
         microphone.say(second)
         await turn()
         await turn()
+        # a call, and the answer to what it gave
+        turned.clear()
+        session.generate_reply(user_input="put on the light in the hall", tool_choice="required")
+        await turn()
     return {
-        "heard": heard, "said": said, "samples": first_samples, "errors": errors,
-    }  # fmt: skip
+        "called": called,
+        "heard": heard,
+        "said": said,
+        "samples": first_samples,
+        "errors": errors,
+    }
 
 
 if __name__ == "__main__":

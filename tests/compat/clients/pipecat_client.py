@@ -29,6 +29,7 @@ from pipecat.pipeline.task import PipelineParams, PipelineTask
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.services.llm_service import FunctionCallParams
 from pipecat.services.openai.realtime.events import (
     AudioConfiguration,
     AudioInput,
@@ -37,6 +38,7 @@ from pipecat.services.openai.realtime.events import (
     InputAudioTranscription,
     ItemContent,
     ResponseCreateEvent,
+    ResponseProperties,
     SemanticTurnDetection,
     SessionProperties,
 )
@@ -81,12 +83,31 @@ async def main(url: str, question: bytes, second: bytes) -> dict[str, Any]:
             input=AudioInput(transcription=InputAudioTranscription(), turn_detection=SemanticTurnDetection())
         ),
         instructions="answer briefly",
+        tools=[
+            {
+                "type": "function",
+                "name": "light",
+                "description": "puts on the light in a room",
+                "parameters": {
+                    "type": "object",
+                    "properties": {"room": {"type": "string", "enum": ["kitchen", "hall"]}},
+                    "required": ["room"],
+                },
+            }
+        ],
     )
     service = OpenAIRealtimeLLMService(
         api_key="x",
         base_url=url.replace("http://", "ws://") + "/realtime",
         settings=OpenAIRealtimeLLMService.Settings(model="maya", session_properties=properties),
     )
+    called: list[str] = []
+
+    async def light(params: FunctionCallParams) -> None:
+        called.append(params.arguments["room"])
+        await params.result_callback("the light is on")
+
+    service.register_function("light", light)
     before, after = Seen(), Seen()
     aggregators = LLMContextAggregatorPair(LLMContext())
     pipeline = Pipeline([aggregators.user(), before, service, after, aggregators.assistant()])
@@ -125,6 +146,13 @@ async def main(url: str, question: bytes, second: bytes) -> dict[str, Any]:
     await until(lambda: after.num_interruptions > num_interruptions)
     interrupted_at = len(after.said)
     await until(lambda: "baker." in "".join(after.said[interrupted_at:]))
+    # a call, and the answer to what it gave
+    await until(lambda: after.said[-1] == "|")
+    content = [ItemContent(type="input_text", text="put on the light in the hall")]
+    item = ConversationItem(type="message", role="user", content=content)
+    await service.send_client_event(ConversationItemCreateEvent(item=item))
+    await service.send_client_event(ResponseCreateEvent(response=ResponseProperties(tool_choice="required")))
+    await until(lambda: called and after.said[-1] == "|")
     recording.cancel()
     await task.queue_frame(EndFrame())
     try:
@@ -132,6 +160,7 @@ async def main(url: str, question: bytes, second: bytes) -> dict[str, Any]:
     except TimeoutError:
         await task.queue_frame(CancelFrame())
     return {
+        "called": called,
         "heard": before.heard + after.heard,
         "said": after.said,
         "samples": first_bytes // 2,

@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 
 from sensorium.audio import parse_wav, to_int16, wav_bytes
-from sensorium.errors import BadInput, SensoriumError, from_wire
+from sensorium.errors import SensoriumError, from_wire
 from sensorium.front.house import House
 from sensorium.front.listening import Utterance, at_once
+from sensorium.front.realtime import calls
+from sensorium.front.realtime.calls import Call
 from sensorium.front.realtime.chat_request import Question
 from sensorium.front.realtime.ear import ears_of
 from sensorium.front.realtime.guests import name_of
@@ -40,6 +42,7 @@ class Letter:
         self.persona = persona
         self.question = question
         self._house = house
+        self.call: Call | None = None  # made instead of a reply
         self._turn_id = 0
         self._task: asyncio.Task[Any] | None = None
         self._so_far: Callable[[str], None] = lambda text: None
@@ -52,8 +55,6 @@ class Letter:
         """`so_far` is given the reply's words so far, `sound` mono s16le at 24 kHz. Raises what a turn does,
         and what went wrong in it, so that there is always an answer."""
         house, question = self._house, self.question
-        if question.tools:
-            raise BadInput("this persona cannot call functions", remedy="leave tool_choice at auto")
         person = await house.person_called(name_of(question.name))
         for picture in question.pictures:
             await house.look(picture)
@@ -64,7 +65,15 @@ class Letter:
         self._so_far, self._task = so_far, asyncio.current_task()
         to, told, conversation = self.persona.id, question.instructions, house.conversation
         with house.happenings.told_to(self._told):
-            if len(heard) == 1 and not question.words:
+            if question.tools:
+                words = " ".join([question.words, *(utterance.text for utterance in heard)]).strip()
+                offered = calls.offer(question.tools, words, house.prompt_format)
+                report = await conversation.text_turn(
+                    words, person, to=to, instructions=offered.told, grammar=offered.grammar
+                )
+                if report.outcome == "done":
+                    self.call = offered.read(report.chosen)
+            elif len(heard) == 1 and not question.words:
                 report = await conversation.heard_turn(heard[0], person, voice, to=to, instructions=told)
             else:
                 words = " ".join([question.words, *(utterance.text for utterance in heard)])
@@ -153,7 +162,9 @@ async def chunks(letter: Letter) -> AsyncGenerator[dict[str, Any]]:
         write(words.rest(report.said))
         if not pieces.empty() and (piece := pieces.get_nowait()) is not None:
             yield _chunk(letter, piece)
-        yield _chunk(letter, {}, finish_reason="stop")
+        if letter.call is not None:
+            yield _chunk(letter, {"tool_calls": [{"index": 0, **_called(letter.call)}]})
+        yield _chunk(letter, {}, finish_reason=_finish(letter))
         if letter.question.tells_usage:
             yield {**_chunk(letter, {}), "choices": [], "usage": usage(report)}
     finally:
@@ -167,7 +178,7 @@ async def whole(letter: Letter) -> dict[str, Any]:
     pcm = bytearray()
     report = await letter.answered(sound=pcm.extend)
     message: dict[str, Any] = {"role": "assistant", "content": report.said, "refusal": None}
-    if letter.question.audio:
+    if letter.question.audio and letter.call is None:
         message["content"] = None
         data = bytes(pcm) if letter.question.audio == "pcm16" else _wav(bytes(pcm))
         message["audio"] = {
@@ -176,8 +187,18 @@ async def whole(letter: Letter) -> dict[str, Any]:
             "transcript": report.said,
             "expires_at": letter.created_s,
         }
-    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    if letter.call is not None:
+        message |= {"content": None, "tool_calls": [_called(letter.call)]}
+    choice = {"index": 0, "message": message, "finish_reason": _finish(letter), "logprobs": None}
     return {**_head(letter, "chat.completion"), "choices": [choice], "usage": usage(report)}
+
+
+def _called(call: Call) -> dict[str, Any]:
+    return {"id": new_id("call"), "type": "function", "function": call._asdict()}
+
+
+def _finish(letter: Letter) -> str:
+    return "stop" if letter.call is None else "tool_calls"
 
 
 def usage(report: TurnReport) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from sensorium.errors import BadInput, SensoriumError
 from sensorium.front.audience import Listener, Piece
 from sensorium.front.house import House
 from sensorium.front.listening import Utterance, at_once
+from sensorium.front.realtime import calls
 from sensorium.front.realtime import session as wishes
 from sensorium.front.realtime.ear import Ear, ears_of
 from sensorium.front.realtime.response import Cost, Outcome
@@ -217,9 +218,15 @@ class Connection:
             self._flush()
 
     async def _turn(self, asked: Answer) -> TurnReport:
-        if asked.tools:
-            raise BadInput("this persona cannot call functions", remedy="leave tool_choice at auto")
         conversation, to = self._house.conversation, self._persona.id
+        if asked.tools:
+            offered = calls.offer(asked.tools, asked.words, self._house.prompt_format)
+            report = await conversation.text_turn(
+                asked.words, self._person, to=to, instructions=offered.told, grammar=offered.grammar
+            )
+            if report.outcome == "done":
+                self._session.called(asked.response_id, *offered.read(report.chosen))
+            return report
         response = self._session.active
         assert response is not None
         voice = self._voice = self._voice_of(asked, response.settings.output_format) if asked.aloud else None

@@ -2,7 +2,8 @@
 PY := .venv/bin/python
 OUT ?= out
 EXAMPLES ?= 20000
-COMPAT_CLIENTS := "livekit-agents>=1.8,<1.9" "livekit-plugins-openai>=1.8,<1.9" "pipecat-ai[openai]>=1.14,<2"
+COMPAT_CLIENTS := "livekit-agents>=1.8,<1.9" "livekit-plugins-openai>=1.8,<1.9" "pipecat-ai[openai]>=1.14,<2" \
+  "openai-agents>=0.24,<1"
 # Several libraries start a thread pool each; on small machines they fight.
 export OMP_NUM_THREADS ?= 2
 
@@ -11,7 +12,7 @@ help:
 	@echo "make test    lint, types and all tests (sets itself up)"
 	@echo "make fuzz    the properties of tests/fuzz with EXAMPLES (20000) examples each (sets itself up)"
 	@echo "make bench   prefix reuse, ours beside llama-server (sets itself up)"
-	@echo "make compat  livekit-agents and pipecat as clients of the room, in an environment of their own"
+	@echo "make compat  livekit-agents, pipecat and openai-agents as clients of the room, in their own environment"
 	@echo "make setup   only the set-up, in .venv"
 
 setup:

@@ -244,7 +244,10 @@ class Session:
             raise Refused(
                 "input is not taken: create items first", code="unsupported", param="response.input"
             )
-        self._begin_response(self.settings.updated(asked, "response"), metadata)
+        settings = self.settings.updated(asked, "response")
+        if settings.tool_choice not in ("auto", "none") and not _wanted_tools(settings):
+            raise Refused("there is no such function to call", param="response.tool_choice")
+        self._begin_response(settings, metadata)
 
     def _cancel(self, response_id: str | None) -> None:
         if self.active is None or response_id not in (None, "", self.active.id):

@@ -426,6 +426,11 @@ def test_another_way_to_detect_turns_is_another_stream() -> None:
         ('{E, "type": "session.update", "session": {"model": "x"}}', "cannot_change_model", "session.model"),
         ('{E, "type": "response.create", "response": {"metadata": {"a": 1}}}', "invalid_value", None),
         ('{E, "type": "response.create", "response": {"conversation": "none"}}', "invalid_value", None),
+        (
+            '{E, "type": "response.create", "response": {"tool_choice": "required"}}',
+            "invalid_value",
+            "response.tool_choice",
+        ),
         ('{E, "type": "output_audio_buffer.clear"}', "unsupported", None),
         (
             '{E, "type": "conversation.item.truncate", "item_id": "x", "content_index": 0, '

@@ -17,14 +17,14 @@ from sensorium.errors import BadInput, SensoriumError
 from sensorium.front.audience import Listener, Piece
 from sensorium.front.house import House
 from sensorium.front.listening import Utterance, at_once
-from sensorium.front.realtime import calls
-from sensorium.front.realtime import session as wishes
+from sensorium.front.realtime import calls, wishes
 from sensorium.front.realtime.ear import Ear, ears_of
 from sensorium.front.realtime.response import Cost, Outcome
 from sensorium.front.realtime.server_events import ServerEvent
-from sensorium.front.realtime.session import Answer, Session
+from sensorium.front.realtime.session import Session
 from sensorium.front.realtime.sound import Format
 from sensorium.front.realtime.voice import Reports, Voice
+from sensorium.front.realtime.wishes import Answer
 from sensorium.front.report import TurnReport
 from sensorium.persona import Persona
 from sensorium.store.people import Person

@@ -6,83 +6,31 @@ Pure: no socket, no clock, no house. A wrong event is answered with an `error` e
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from sensorium.front.realtime import client_events as from_client
 from sensorium.front.realtime import server_events as to_client
 from sensorium.front.realtime.client_events import Refused, decoded
 from sensorium.front.realtime.items import Item, Items, given, new_id
 from sensorium.front.realtime.response import Cost, Outcome, Response
-from sensorium.front.realtime.settings import FunctionTool, NamedTool, Settings, TurnDetection
+from sensorium.front.realtime.settings import Settings
 from sensorium.front.realtime.sound import BYTES_PER_SAMPLE, RATE_HZ, to_pcm
+from sensorium.front.realtime.wishes import (
+    Action,
+    Answer,
+    CloseEar,
+    DropEar,
+    Feed,
+    Hear,
+    HeardUntil,
+    Look,
+    OpenEar,
+    Stop,
+)
 
 # Less sound than this is no message.
 MIN_COMMIT_MS = 100.0
 _MAX_METADATA = 16
-
-
-class OpenEar(NamedTuple):
-    """From now on `Feed` comes, mono s16le at this rate. Without `detection` only `CloseEar` ends a turn."""
-
-    sample_rate_hz: int
-    detection: TurnDetection | None
-
-
-class Feed(NamedTuple):
-    pcm: bytes
-
-
-class CloseEar(NamedTuple):
-    """The sound so far is the item's: `understood` is wanted. Feeding begins anew with `OpenEar`."""
-
-    item_id: str
-
-
-class DropEar(NamedTuple):
-    """The sound so far is nobody's."""
-
-
-class Hear(NamedTuple):
-    """A recording, whole: `understood` is wanted."""
-
-    item_id: str
-    pcm: bytes
-    sample_rate_hz: int
-
-
-class Look(NamedTuple):
-    """A JPEG or PNG file for everybody to see: `looked` is wanted, `troubled` before it when it is none."""
-
-    picture: bytes
-    event_id: str
-
-
-class Answer(NamedTuple):
-    """The persona is to answer `words`, which are those of the items; "" when nothing new was said. It ends
-    with `ended`. `tools`: it must call one of these instead of speaking."""
-
-    response_id: str
-    item_ids: tuple[str, ...]
-    words: str
-    instructions: str
-    aloud: bool
-    tools: tuple[FunctionTool, ...]
-
-
-class Stop(NamedTuple):
-    """The response is to end at once; `ended` follows."""
-
-    response_id: str
-
-
-class HeardUntil(NamedTuple):
-    """Of the response's sound, so much was played."""
-
-    response_id: str
-    ms: int
-
-
-Action = OpenEar | Feed | CloseEar | DropEar | Hear | Look | Answer | Stop | HeardUntil
 
 
 class Session:
@@ -245,7 +193,7 @@ class Session:
                 "input is not taken: create items first", code="unsupported", param="response.input"
             )
         settings = self.settings.updated(asked, "response")
-        if settings.tool_choice not in ("auto", "none") and not _wanted_tools(settings):
+        if settings.tool_choice not in ("auto", "none") and not settings.wanted_tools():
             raise Refused("there is no such function to call", param="response.tool_choice")
         self._begin_response(settings, metadata)
 
@@ -368,7 +316,7 @@ class Session:
         settings = response.settings
         ids = tuple(item.id for item in newest)
         prose = "\n".join([settings.instructions, *self._system_words()]).strip()
-        self._do(Answer(response.id, ids, said, prose, response.speaks, _wanted_tools(settings)))
+        self._do(Answer(response.id, ids, said, prose, response.speaks, settings.wanted_tools()))
 
     def _system_words(self) -> list[str]:
         return [item.words for item in self.items if item.role == "system" and item.words]
@@ -430,16 +378,6 @@ class Session:
 
     def _do(self, action: Action) -> None:
         self._out.append(action)
-
-
-def _wanted_tools(settings: Settings) -> tuple[FunctionTool, ...]:
-    """Those of which one must be called; () when the persona may speak."""
-    match settings.tool_choice:
-        case NamedTool(name=name):
-            return tuple(tool for tool in settings.tools if tool.name == name)
-        case "required":
-            return settings.tools
-    return ()
 
 
 def _metadata(value: Any) -> dict[str, str] | None:

@@ -138,6 +138,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             case _:
                 raise Refused(f"there is no {param}", code="unknown_parameter", param=param)
 
+    def wanted_tools(self) -> tuple[FunctionTool, ...]:
+        """Those of which one must be called; () when the persona may speak."""
+        match self.tool_choice:
+            case NamedTool(name=name):
+                return tuple(tool for tool in self.tools if tool.name == name)
+            case "required":
+                return self.tools
+        return ()
+
     def shown(self, session_id: str) -> dict[str, Any]:
         """The session as the SDK's `RealtimeSessionCreateRequest`."""
         detection = self.turn_detection

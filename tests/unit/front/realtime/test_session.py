@@ -8,7 +8,8 @@ import pytest
 from tests.unit.front.realtime.client import Client
 
 from sensorium.front.realtime.response import Cost
-from sensorium.front.realtime.session import (
+from sensorium.front.realtime.settings import TurnDetection
+from sensorium.front.realtime.wishes import (
     Answer,
     CloseEar,
     DropEar,
@@ -19,7 +20,6 @@ from sensorium.front.realtime.session import (
     OpenEar,
     Stop,
 )
-from sensorium.front.realtime.settings import TurnDetection
 
 COST = Cost(prompt_tokens=300, cached_tokens=280, reply_tokens=9, speech_tokens=40)
 USER_ITEM = ["conversation.item.added", "conversation.item.done"]

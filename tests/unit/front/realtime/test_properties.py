@@ -58,7 +58,8 @@ _fields = st.fixed_dictionaries(
 _sent = st.tuples(
     st.sampled_from(
         ["session.update", "input_audio_buffer.append", "input_audio_buffer.commit",
-         "input_audio_buffer.clear", "conversation.item.create", "conversation.item.delete", "conversation.item.retrieve",
+         "input_audio_buffer.clear", "conversation.item.create", "conversation.item.delete",
+         "conversation.item.retrieve",
          "conversation.item.truncate", "response.create", "response.cancel", "output_audio_buffer.clear", "x"]
     ),
     _fields,

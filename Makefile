@@ -1,7 +1,9 @@
-.PHONY: help setup demo test fuzz bench lint clean
+.PHONY: help setup demo test fuzz bench compat lint clean
 PY := .venv/bin/python
 OUT ?= out
 EXAMPLES ?= 20000
+COMPAT_CLIENTS := "livekit-agents>=1.8,<1.9" "livekit-plugins-openai>=1.8,<1.9" "pipecat-ai[openai]>=1.14,<2" \
+  "openai-agents>=0.24,<1"
 # Several libraries start a thread pool each; on small machines they fight.
 export OMP_NUM_THREADS ?= 2
 
@@ -10,6 +12,7 @@ help:
 	@echo "make test    lint, types and all tests (sets itself up)"
 	@echo "make fuzz    the properties of tests/fuzz with EXAMPLES (20000) examples each (sets itself up)"
 	@echo "make bench   prefix reuse, ours beside llama-server (sets itself up)"
+	@echo "make compat  livekit-agents, pipecat and openai-agents as clients of the room, in their own environment"
 	@echo "make setup   only the set-up, in .venv"
 
 setup:
@@ -34,6 +37,12 @@ bench:
 	@python3 scripts/setup.py test
 	$(PY) -m sensorium bench prefix --personas 6
 	$(PY) -m sensorium bench prefix --personas 14
+
+compat:
+	@python3 scripts/setup.py test
+	python3 -m venv build/clients
+	build/clients/bin/pip install --quiet $(COMPAT_CLIENTS)
+	COMPAT_PYTHON=$(CURDIR)/build/clients/bin/python $(PY) -m pytest tests/compat/test_clients.py -o timeout=300
 
 lint:
 	$(PY) -m ruff check --fix .

@@ -5,6 +5,7 @@ Believes nothing that a header says before it was compared with the file. Knows 
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import tempfile
@@ -71,12 +72,12 @@ def read_wav(path: Path | str, *, max_seconds: float = MAX_SECONDS) -> Sound:
             data, form = _read_data(path, file, path.stat().st_size, max_seconds)
     except OSError as e:
         raise BadInput(f"{path} cannot be read: {e.strerror}", remedy="check its permissions") from e
-    channels = _to_float(data, form).reshape(-1, form.num_channels)
-    if not np.isfinite(channels).all():
-        raise BadInput(f"{path} holds values that are not numbers", remedy=_CONVERT)
-    # Two of the largest float32 add up to none.
-    samples = channels.mean(axis=1, dtype=np.float64)
-    return Sound(np.clip(samples, -1.0, 1.0).astype(np.float32), form.rate_hz)
+    return _sound(str(path), data, form)
+
+
+def parse_wav(data: bytes, name: str, *, max_seconds: float = MAX_SECONDS) -> Sound:
+    """The same from a file's bytes; `name` stands in errors."""
+    return _sound(name, *_read_data(name, io.BytesIO(data), len(data), max_seconds))
 
 
 def write_wav(path: Path | str, samples: Samples, sample_rate_hz: int) -> None:
@@ -86,6 +87,11 @@ def write_wav(path: Path | str, samples: Samples, sample_rate_hz: int) -> None:
     another form, the rate is out of range, or the disk refuses.
     """
     path = Path(path)
+    _write_whole(path, wav_bytes(samples, sample_rate_hz))
+
+
+def wav_bytes(samples: Samples, sample_rate_hz: int) -> bytes:
+    """A whole WAV file of mono 16-bit PCM. Raises BadInput as `write_wav`."""
     pcm = to_int16(samples)
     if not MIN_RATE_HZ <= sample_rate_hz <= MAX_RATE_HZ:
         raise BadInput(f"{sample_rate_hz} Hz is not between {MIN_RATE_HZ} and {MAX_RATE_HZ}")
@@ -93,7 +99,7 @@ def write_wav(path: Path | str, samples: Samples, sample_rate_hz: int) -> None:
     head = struct.pack("<4sI4s", b"RIFF", 36 + num_bytes, b"WAVE")
     head += struct.pack("<4sIHHIIHH", b"fmt ", 16, _PCM, 1, sample_rate_hz, sample_rate_hz * 2, 2, 16)
     head += struct.pack("<4sI", b"data", num_bytes)
-    _write_whole(path, head + pcm.astype("<i2").tobytes())
+    return head + pcm.astype("<i2").tobytes()
 
 
 def to_int16(samples: Samples) -> NDArray[np.int16]:
@@ -113,7 +119,18 @@ def from_int16(samples: NDArray[np.int16]) -> NDArray[np.float32]:
     return samples.astype(np.float32) / np.float32(32768.0)
 
 
-def _read_data(path: Path, file: BinaryIO, file_bytes: int, max_seconds: float) -> tuple[bytes, _Format]:
+def _sound(path: str, data: bytes, form: _Format) -> Sound:
+    channels = _to_float(data, form).reshape(-1, form.num_channels)
+    if not np.isfinite(channels).all():
+        raise BadInput(f"{path} holds values that are not numbers", remedy=_CONVERT)
+    # Two of the largest float32 add up to none.
+    samples = channels.mean(axis=1, dtype=np.float64)
+    return Sound(np.clip(samples, -1.0, 1.0).astype(np.float32), form.rate_hz)
+
+
+def _read_data(
+    path: Path | str, file: BinaryIO, file_bytes: int, max_seconds: float
+) -> tuple[bytes, _Format]:
     riff = file.read(12)
     if len(riff) < 12 or riff[:4] != b"RIFF" or riff[8:] != b"WAVE":
         what = "is empty" if not riff else "is not a WAV file"
@@ -139,7 +156,7 @@ def _read_data(path: Path, file: BinaryIO, file_bytes: int, max_seconds: float) 
     raise BadInput(f"{path} is cut short or damaged: it ends before {missing}", remedy=_AGAIN)
 
 
-def _check_length(path: Path, form: _Format, size: int, left: int, max_seconds: float) -> None:
+def _check_length(path: Path | str, form: _Format, size: int, left: int, max_seconds: float) -> None:
     if size == 0:
         raise BadInput(f"{path} has no sound in it", remedy=_AGAIN)
     if size > left:
@@ -155,7 +172,7 @@ def _check_length(path: Path, form: _Format, size: int, left: int, max_seconds: 
         )
 
 
-def _parse_format(path: Path, data: bytes) -> _Format:
+def _parse_format(path: Path | str, data: bytes) -> _Format:
     if len(data) < 16:
         raise BadInput(f"{path} is damaged: its format is only {len(data)} bytes long", remedy=_AGAIN)
     codec, num_channels, rate_hz, _, frame_bytes, bits = struct.unpack_from("<HHIIHH", data)

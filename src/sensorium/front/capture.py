@@ -19,10 +19,10 @@ MAX_WAITING_S = 1.0
 
 class CaptureBuffer:
     """Mono s16le pieces in by `push`, which never waits; out by `async for`, one listener. At most
-    `MAX_WAITING_S` wait; then the oldest pieces are dropped and counted (`mic_dropped_samples_total`)."""
+    `max_waiting_s` wait; then the oldest pieces are dropped and counted (`mic_dropped_samples_total`)."""
 
-    def __init__(self, sample_rate_hz: int, counters: Counters) -> None:
-        self._max_bytes = 2 * round(sample_rate_hz * MAX_WAITING_S)
+    def __init__(self, sample_rate_hz: int, counters: Counters, max_waiting_s: float = MAX_WAITING_S) -> None:
+        self._max_bytes = 2 * round(sample_rate_hz * max_waiting_s)
         self._counters = counters
         self._pieces: deque[bytes] = deque()
         self._num_bytes = 0

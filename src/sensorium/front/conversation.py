@@ -14,7 +14,7 @@ from sensorium.clock import Clock
 from sensorium.dialogue.endpointing import Endpointing
 from sensorium.dialogue.floor import Choice, Floor
 from sensorium.dialogue.names import with_names
-from sensorium.dialogue.turn import Turns, TurnState
+from sensorium.dialogue.turn import Turns
 from sensorium.errors import BadInput, ContextFull, SensoriumError
 from sensorium.front.ears import Ears
 from sensorium.front.happenings import Tell, to_nobody
@@ -57,11 +57,14 @@ class Parts(NamedTuple):
 
 
 class _Source(NamedTuple):
-    """Where the newest message comes from: a person, maybe by ear, or an entry that stands in the history."""
+    """Where the newest message comes from: a person, maybe by ear, or an entry that stands in the history.
+    `instructions`: what the persona is told beside it, for this turn only; `grammar`: all it may say."""
 
     person: Person | None = None
     entry: Entry | None = None
     by_ear: Utterance | None = None
+    instructions: str = ""
+    grammar: str = ""
 
 
 class Conversation:
@@ -83,18 +86,27 @@ class Conversation:
         return self._parts.ears
 
     async def text_turn(
-        self, text: str, person: Person, *, to: str = "", publisher: Publisher | None = None
+        self,
+        text: str,
+        person: Person,
+        *,
+        to: str = "",
+        publisher: Publisher | None = None,
+        instructions: str = "",
+        grammar: str = "",
     ) -> TurnReport:
-        """A message and its reply, spoken aloud if there is a publisher. `to` names who must answer.
+        """A message and its reply, spoken aloud if there is a publisher. `to` names who must answer;
+        `instructions` are for this reply only, and for minds that read prose. With a `grammar` nothing is
+        said: the report's `chosen` is what the mind picked of it.
 
         Raises BadInput for an empty or too long message, NotFound for `to`; then nothing was stored. What
         goes wrong later is in the report.
         """
         _check_text(text.strip())
         async with self._one_at_a_time:
-            now_s = self._parts.clock.now_s()
-            utterance = Utterance(text.strip(), now_s, now_s)
-            return await self._turn(utterance, self._choose(utterance, to), publisher, _Source(person))
+            utterance = self._now(text.strip())
+            source = _Source(person, None, None, instructions, grammar)
+            return await self._turn(utterance, self._choose(utterance, to), publisher, source)
 
     async def voice_turn(
         self,
@@ -121,7 +133,13 @@ class Conversation:
         return await self.heard_turn(utterance, person, publisher, to=to)
 
     async def heard_turn(
-        self, utterance: Utterance, person: Person, publisher: Publisher, *, to: str = ""
+        self,
+        utterance: Utterance,
+        person: Person,
+        publisher: Publisher | None,
+        *,
+        to: str = "",
+        instructions: str = "",
     ) -> TurnReport:
         """What a microphone heard, and its reply. Raises BadInput when no words were understood."""
         _check_text(utterance.text)
@@ -129,8 +147,24 @@ class Conversation:
         here = [p.name for p in self._parts.room.personas]
         named = utterance._replace(text=with_names(utterance.text, here))
         async with self._one_at_a_time:
-            source = _Source(person, by_ear=utterance)
+            source = _Source(person, by_ear=utterance, instructions=instructions)
             return await self._turn(named, self._choose(named, to), publisher, source)
+
+    async def unasked_turn(
+        self, to: str, publisher: Publisher | None = None, *, instructions: str = ""
+    ) -> TurnReport:
+        """That persona answers whatever stands last in the history, who came in included.
+
+        Raises NotFound, and BadInput when that was itself, or there is nothing yet.
+        """
+        parts = self._parts
+        async with self._one_at_a_time:
+            choice, last = self._choose(self._now(""), to), parts.room.last_entry
+            if last is None or last.speaker_id == choice.persona_id:
+                raise BadInput("there is nothing to answer yet", remedy="say something first")
+            return await self._turn(
+                self._now(last.text), choice, publisher, _Source(None, last, None, instructions)
+            )
 
     async def look(self, picture: bytes) -> Sight:
         """Everybody in the room sees the picture, a JPEG or PNG file, from now on, until another one comes.
@@ -158,17 +192,14 @@ class Conversation:
             choice = parts.floor.choose(last.text, parts.room.now(from_persona_id=last.speaker_id))
             if choice.persona_id is None:
                 return None
-            now_s = parts.clock.now_s()
-            return await self._turn(
-                Utterance(last.text, now_s, now_s), choice, publisher, _Source(entry=last)
-            )
+            return await self._turn(self._now(last.text), choice, publisher, _Source(entry=last))
 
     async def _turn(
         self, utterance: Utterance, choice: Choice, publisher: Publisher | None, source: _Source
     ) -> TurnReport:
         parts = self._parts
         turn = parts.turns.open(choice.persona_id or "", utterance.text)
-        draft = Draft(turn, choice.why, utterance.decided_s)
+        draft = Draft(turn, choice.why, utterance.decided_s, grammar=source.grammar)
         parts.counters.add("floor_choices_total", why=choice.why)
         parts.trace.add(f"floor.{choice.why}", turn.turn_id, draft.started_s, draft.started_s)
         person_id = source.person.id if source.person is not None else ""
@@ -181,7 +212,7 @@ class Conversation:
                     newest = await self._newest(source, utterance.text, turn.turn_id)
                 if choice.persona_id is not None:
                     persona = parts.room.persona(choice.persona_id)
-                    await self._reply(draft, persona, newest, source.by_ear, publisher)
+                    await self._reply(draft, persona, newest, source, publisher)
                     await self._keep(draft, persona, newest)
             draft.silent = not turn.said.strip()
         except SensoriumError as e:
@@ -191,7 +222,7 @@ class Conversation:
             draft.interrupted = True
             raise
         finally:
-            parts.turns.move(turn, _end_state(draft))
+            parts.turns.move(turn, draft.end_state())
             parts.trace.add("turn", turn.turn_id, utterance.last_speech_s, parts.clock.now_s())
             self._settle_all(first=choice.persona_id)
             self.last_report = draft.finish(parts.trace.stages(turn.turn_id))
@@ -203,15 +234,17 @@ class Conversation:
         draft: Draft,
         persona: Persona,
         newest: Entry,
-        by_ear: Utterance | None,
+        source: _Source,
         publisher: Publisher | None,
     ) -> None:
         parts, turn_id = self._parts, draft.turn.turn_id
         recalled = await parts.room.recall(persona, newest.text)
-        heard, by_word = as_heard(by_ear, newest.text) if by_ear else ((), b"")
+        heard, by_word = as_heard(source.by_ear, newest.text) if source.by_ear else ((), b"")
         while True:
             with parts.trace.stage("compose", turn_id):
-                view = parts.room.view(persona, newest=newest, recalled=recalled, heard=heard)
+                view = parts.room.view(
+                    persona, newest=newest, recalled=recalled, heard=heard, instructions=source.instructions
+                )
                 draft.prompt = parts.compose(view)
                 # As in the prompt: what is in view comes before what was just said.
                 rows = b"".join((*(sight.data for sight in parts.room.pictures), by_word))
@@ -237,6 +270,10 @@ class Conversation:
         assert source.entry is not None
         return source.entry
 
+    def _now(self, text: str) -> Utterance:
+        now_s = self._parts.clock.now_s()
+        return Utterance(text, now_s, now_s)
+
     def _choose(self, utterance: Utterance, to: str) -> Choice:
         if to:
             return Choice(self._parts.room.persona(to).id, "asked")
@@ -256,14 +293,6 @@ class Conversation:
             self._parts.counters.add("bridge_calls_total", kind="stt")
         self._parts.trace.extend(stage._replace(turn_id=turn_id) for stage in utterance.stages)
         self._parts.trace.add("listen", turn_id, utterance.last_speech_s, utterance.decided_s)
-
-
-def _end_state(draft: Draft) -> TurnState:
-    if draft.interrupted:
-        return TurnState.INTERRUPTED
-    if draft.error is not None:
-        return TurnState.FAILED
-    return TurnState.SILENT if draft.silent else TurnState.DONE
 
 
 def _check_text(text: str) -> None:

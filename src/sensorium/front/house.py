@@ -17,6 +17,7 @@ from sensorium import garbage, priority
 from sensorium.budgets import Meter
 from sensorium.clock import Clock, SystemClock
 from sensorium.config import Config
+from sensorium.dialogue.endpointing import Endpointing
 from sensorium.errors import BadInput
 from sensorium.front.adapters import AdapterTable
 from sensorium.front.background import Background
@@ -153,6 +154,10 @@ class House:
         async with ears.open(heard, sample_rate_hz, someone, to=to, endpointing=endpointing) as microphone:
             await live.run(microphone)
 
+    def endpointing(self) -> Endpointing:
+        """How long a silence ends what a person says here."""
+        return self._open.endpointing()
+
     async def look(self, picture: bytes) -> Sight:
         """See `Conversation.look`."""
         return await self.conversation.look(picture)
@@ -188,7 +193,8 @@ class House:
         """In the room from now on; False when they were already. Raises BadInput when it is full."""
         if any(here.id == person.id for here in self.room.room.people):
             return False
-        await self.join(person.id)
+        await self.room.join(person.id)
+        self._open.members_changed()
         return True
 
     async def join(self, name: str) -> None:

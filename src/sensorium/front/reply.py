@@ -20,7 +20,7 @@ from sensorium.front.report import Draft
 from sensorium.front.room import RoomState
 from sensorium.metrics import Counters
 from sensorium.persona import Persona
-from sensorium.request import Prompt
+from sensorium.request import Prompt, Sampling
 from sensorium.trace import Stage, Trace
 from sensorium.wire.events import Spoke, Writing
 from sensorium.wire.records import (
@@ -92,8 +92,9 @@ class Speaker(NamedTuple):
         turn, recipe = draft.turn, self.room.room.recipe
         draft.adapters = await self.adapters.ensure(persona)
         speech_tokens = _SPEECH_TOKENS_PER_TOKEN * recipe.max_reply_tokens if aloud and self.native else 0
+        sampling = Sampling(grammar=draft.grammar) if draft.grammar else recipe.sampling
         request = Generate(
-            turn.turn_id, prompt, recipe.sampling, recipe.max_reply_tokens, draft.adapters, speech_tokens
+            turn.turn_id, prompt, sampling, recipe.max_reply_tokens, draft.adapters, speech_tokens
         )
         asked_s = self.clock.now_s()
         async with aclosing(self.llm.generate(request, rows)) as pieces:
@@ -113,7 +114,8 @@ class Speaker(NamedTuple):
                         draft.first_words_s = self.clock.now_s()
                         self.trace.add("first_words", turn.turn_id, asked_s, draft.first_words_s)
                     turn.said += piece.text
-                    self.tell(Writing(turn.turn_id, persona.id, self.show(turn.said.strip())))
+                    if not draft.grammar:
+                        self.tell(Writing(turn.turn_id, persona.id, self.show(turn.said.strip())))
                     if not self.native:
                         draft.first_to_mouth_s = draft.first_to_mouth_s or self.clock.now_s()
                     yield piece.text
@@ -156,6 +158,8 @@ class Speaker(NamedTuple):
     ) -> None:
         """Stores the reply as it was heard: all of it, or what was played before it broke off."""
         turn = draft.turn
+        if draft.grammar:
+            return
         said, heard_samples = self.show(turn.said.strip()), len(draft.pcm) // 2
         if publisher is None or self.speech is None or whole:
             draft.heard_text = said

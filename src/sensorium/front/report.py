@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sensorium.dialogue.transcript import SpokenReply
-from sensorium.dialogue.turn import Turn
+from sensorium.dialogue.turn import Turn, TurnState
 from sensorium.errors import SensoriumError
 from sensorium.request import AdapterUse, Prompt, Usage
 from sensorium.store.turns import KeptTurn
@@ -24,6 +24,7 @@ class TurnReport:
     voices. `adapters` that the reply was asked for with, by id; `adapted_tokens` were computed with them on,
     as the engine counts. `silent`: nobody spoke, by choice. `error`: one line, "" when all went well; `said`
     is what was heard until then. `pcm` is mono s16le at `sample_rate_hz`.
+    `chosen`: what was picked of a grammar, which nobody heard.
     """
 
     turn_id: int
@@ -40,6 +41,7 @@ class TurnReport:
     processed_tokens: int
     settled_tokens: int
     reply_tokens: int
+    speech_tokens: int
     adapters: list[str]
     adapted_tokens: int
     invariant_sha256: str
@@ -50,6 +52,7 @@ class TurnReport:
     sample_rate_hz: int
     stages: tuple[Stage, ...] = field(repr=False)
     heard_until_sample: int = 0
+    chosen: str = ""
 
     @property
     def outcome(self) -> Outcome:
@@ -78,6 +81,7 @@ class Draft:
     turn: Turn
     why: str
     started_s: float
+    grammar: str = ""
     last_speech_s: float | None = None
     first_words_s: float | None = None
     first_to_mouth_s: float | None = None
@@ -105,6 +109,13 @@ class Draft:
         if self.last_speech_s is None or self.first_sound_s is None:
             return None
         return (self.first_sound_s - self.last_speech_s) * 1000.0
+
+    def end_state(self) -> TurnState:
+        if self.interrupted:
+            return TurnState.INTERRUPTED
+        if self.error is not None:
+            return TurnState.FAILED
+        return TurnState.SILENT if self.silent else TurnState.DONE
 
     def kept(self, room_id: str, at_s: float, stages: Iterable[Stage]) -> KeptTurn:
         """The turn as `sensorium explain` will want it, stamped with its message's wall time."""
@@ -139,6 +150,7 @@ class Draft:
             processed_tokens=self.usage.processed_tokens,
             settled_tokens=self.usage.settled_tokens,
             reply_tokens=self.usage.reply_tokens,
+            speech_tokens=self.usage.speech_tokens,
             adapters=[use.adapter_id for use in self.adapters],
             adapted_tokens=self.usage.adapted_tokens,
             invariant_sha256=self.prompt.invariant_sha256() if self.prompt is not None else "",
@@ -149,6 +161,7 @@ class Draft:
             sample_rate_hz=self.sample_rate_hz,
             stages=stages,
             heard_until_sample=self.heard_until_sample,
+            chosen=self.turn.said.strip() if self.grammar else "",
         )
 
 

@@ -188,8 +188,12 @@ class RoomState:
         newest: Entry | None = None,
         recalled: tuple[str, ...] = (),
         heard: tuple[Rows | str, ...] = (),
+        instructions: str = "",
     ) -> View:
-        """All that the persona's prompt is made of, at this moment; `heard`: how `newest` came by ear."""
+        """All that the persona's prompt is made of, at this moment; `heard`: how `newest` came by ear.
+
+        `instructions` are for this reply.
+        """
         self.forget_old()
         names = {someone.id: someone.name for someone in self.personas}
         touches = self.touches.percepts(persona.id, names, self._clock.now_s())
@@ -207,6 +211,7 @@ class RoomState:
             utc_offset_s=self._clock.utc_offset_s(),
             newest=newest,
             heard=heard,
+            instructions=instructions,
         )
 
     async def recall(self, persona: Persona, words: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ ORDER = (
     "begin", "rules", "tools", "recipe",
     "identity",
     "conversation",
-    "memories", "percepts", "time", "newest", "reply",
+    "memories", "percepts", "time", "instructions", "newest", "reply",
 )  # fmt: skip
 
 Parts = tuple[Part, ...]

@@ -44,6 +44,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     heard: how `newest` came by ear, in order: rows, and words where the front knows better than the ear;
     () when the model is to read it.
     pictures: what is in view, as rows, newest last.
+    instructions: what the persona is told for this reply only; a closed world cannot read it.
     """
 
     persona: Persona
@@ -60,3 +61,4 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     newest: Entry | None = None
     heard: tuple[Rows | str, ...] = ()
     pictures: tuple[Rows, ...] = ()
+    instructions: str = ""

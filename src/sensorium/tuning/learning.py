@@ -32,6 +32,9 @@ TEXT_WEIGHT = 0.3
 # that the voice itself would have said: when it speaks it has nothing else to go on from.
 WRONG_CODES, MOST_OWN_CODES = 0.03, 0.9
 HELD_OUT_SHARE = 0.05
+# What is learnt from codes that were said is too much where the voice goes on from its own: it drags its words
+# and blurs them. At half of its strength it is as near in colour (docs/decisions/0007).
+SPOKEN_STRENGTH = 0.5
 _WARMUP_STEPS = 20
 _BETAS, _DECAY, _LONGEST_GRADIENT = (0.9, 0.98), 0.01, 1.0
 _LENGTH_JITTER = 40.0  # in tokens: sentences of about one length are read together, and not always the same
@@ -125,12 +128,13 @@ class Learner:
 
     @property
     def lora(self) -> Lora:
-        """The best state that was measured; it adds nothing while none was better than the mind alone."""
+        """The best state that was measured, as strong as it is to speak; it adds nothing while none was
+        better than the mind alone."""
         names, half = list(self._lora.down), len(self._lora.down)
         return Lora(
             dict(zip(names, self._best_values[:half], strict=True)),
             dict(zip(names, self._best_values[half:], strict=True)),
-            self._lora.scale,
+            SPOKEN_STRENGTH * self._lora.scale,
         )
 
     def step(self, clock: Clock) -> Progress:

@@ -357,3 +357,17 @@ async def test_joining_is_an_entry_of_the_conversation(house: House) -> None:
     assert house.room.persona(outside).id == outside
     last = house.room.last_entry
     assert last is not None and last.kind == "event" and "comes in" in last.text
+
+
+@pytest.mark.anyio
+async def test_an_unasked_turn_answers_what_stands_last(house: House) -> None:
+    """Given a person's message, when a persona is asked to speak, then it answers that, and not itself."""
+    with pytest.raises(BadInput, match="nothing to answer"):
+        await house.conversation.unasked_turn("maya")
+    await house.conversation.text_turn("maya hello", house.sam, to="ada")
+
+    report = await house.conversation.unasked_turn("maya")
+
+    assert (report.persona, report.why) == ("maya", "asked")
+    with pytest.raises(BadInput, match="nothing to answer"):
+        await house.conversation.unasked_turn("maya")

@@ -163,3 +163,12 @@ def test_a_picture_stands_in_a_percept_s_frame_behind_its_token() -> None:
     picture = (Part("<|image|>", True), Part("cd" * 32, rows=3))
     assert percepts[1] == (Part("<|percept|>", True), *picture, Part("<|end|>", True))
     assert percepts[2][1] == Part(" sam waves")
+
+
+def test_instructions_are_read_by_whoever_reads_prose() -> None:
+    """Given instructions for one reply, then they stand before the newest message, where words are free."""
+    view = replace(a_view(), instructions="Speak like a pirate.")
+
+    assert text_of(compose(view, CHATML), "instructions") != []
+    assert "Speak like a pirate." in text_of(compose(view, CHATML), "instructions")[0]
+    assert text_of(compose(view, NANO), "instructions") == []

@@ -7,6 +7,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from sensorium.front.house import House
+from sensorium.front.realtime import routes as openai
 from sensorium.front.server import rest
 from sensorium.front.server.doors import Door
 from sensorium.front.server.files import File, Files
@@ -20,14 +21,9 @@ def application(house: House, hall: Hall, files: dict[str, File], door: Door) ->
     open_paths = frozenset({*files, rest.HEALTH_PATH})
     routes: list[BaseRoute] = [
         *rest.routes(house, door),
-        *other_faces(house),
+        *openai.routes(house),
         *(Route(path, Files(files).answer, methods=["GET"]) for path in files),
         WebSocketRoute(ROOM_PATH, RoomSocket(hall, house.clock, house.counters).serve),
     ]
     guard = Middleware(Guard, door=door._replace(open_paths=open_paths), room_path=ROOM_PATH)
     return Starlette(routes=routes, middleware=[guard])
-
-
-def other_faces(house: House) -> list[BaseRoute]:
-    """What serves the same room in other protocols (front/realtime): its routes go here."""
-    return []

@@ -49,6 +49,11 @@ def time(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
         yield prompt_format.framed(prompt_format.time, moment.strftime("%Y-%m-%dT%H:%M"))
 
 
+def instructions(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
+    if prompt_format.prose and (text := as_words(view.instructions, prompt_format)):
+        yield prompt_format.framed(prompt_format.percept, text)
+
+
 def newest(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
     if view.newest is not None and view.heard:
         content = tuple(part for piece in view.heard if (part := _heard(piece, prompt_format)).text)
@@ -103,6 +108,7 @@ SOURCES = (
     Source("memories", Tier.VOLATILE, Scope.PERSONA, memories),
     Source("percepts", Tier.VOLATILE, Scope.PERSONA, percepts),
     Source("time", Tier.VOLATILE, Scope.PERSONA, time),
+    Source("instructions", Tier.VOLATILE, Scope.PERSONA, instructions),
     Source("newest", Tier.VOLATILE, Scope.PERSONA, newest),
     Source("reply", Tier.VOLATILE, Scope.PERSONA, reply),
 )

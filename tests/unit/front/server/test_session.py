@@ -9,6 +9,7 @@ from sensorium.front.server.session import (
     BYTES_PER_S,
     RECORDS_PER_S,
     REFUSED,
+    TOO_LARGE,
     Accepted,
     Refused,
     Session,
@@ -47,6 +48,7 @@ def test_a_join_that_is_not_understood_may_be_said_again():
 
 def test_what_is_no_message_of_ours_ends_the_connection(session: Session):
     assert refused(session, b"GET /").close_code == BAD_DATA
+    assert refused(session, bytes(page.MAX_MESSAGE_BYTES + 1)).close_code == TOO_LARGE
 
 
 def test_a_bad_record_changes_nothing(session: Session):

@@ -4,7 +4,7 @@
 import { Jitter } from "./jitter.js";
 
 const RAMP_S = 0.005;
-const REPORT_S = 0.25;
+const REPORT_S = 0.1;
 const MAX_KEPT_IDS = 256;
 
 /** One turn's sound. Frames are of the loudspeaker's rate, samples of the reply's. */

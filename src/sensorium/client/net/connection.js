@@ -26,6 +26,7 @@ export class Connection {
   #heardAt = 0;
   #slept = false;
   #welcomed = false;
+  #lastEntryId = 0; // what this page has of the conversation
   /** @type {{reason: string, remedy: string} | null} */ #fatal = null;
 
   /**
@@ -75,7 +76,7 @@ export class Connection {
     this.#heardAt = Date.now();
     socket.onopen = () => {
       const { name, session } = this.who;
-      socket.send(frame({ type: "Join", name, protocol: PROTOCOL, session }));
+      socket.send(frame({ type: "Join", name, protocol: PROTOCOL, session, last_entry_id: this.#lastEntryId }));
     };
     socket.onmessage = ({ data }) => this.#take(data);
     socket.onclose = ({ code, reason }) => this.#closed(code, reason);
@@ -90,6 +91,9 @@ export class Connection {
       this.#attempt = 0;
       this.tell.phase({ phase: "open", slept: this.#slept });
       this.#slept = false;
+    }
+    for (const { entry_id } of record.type === "Message" ? [record] : (record.history ?? [])) {
+      this.#lastEntryId = Math.max(this.#lastEntryId, entry_id);
     }
     if (record.type === "Trouble" && record.fatal) {
       this.#fatal = { reason: record.message, remedy: record.remedy };

@@ -6,32 +6,48 @@ import { hueOf } from "./people.js";
 
 const NEAR_PX = 60;
 
+/** The newest words are kept in sight, unless the person went back to older ones. */
+let follows = true;
+let heights = "";
+const heightsOf = (scroller) => `${scroller.scrollHeight} ${scroller.clientHeight}`;
+
 /**
  * @param {any} room
  * @param {{key: number, text: string, to: string}[]} waiting what was written and is not in the room yet
  */
 export function showCaptions(room, waiting) {
   const scroller = byId("scroller");
-  const follows = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_PX;
   const live = [...people(room), ...replies(room), ...waiting.map((say) => unsent(room, say))];
   keyed(byId("log"), room.entries, (e) => String(e.entry_id), create, (li, entry) => kept(li, entry, room));
   keyed(byId("live"), live, (line) => line.key, create, spoken);
   const nobody = !room.entries.length && !live.length;
   setText(byId("nothing"), nobody && room.you.id ? "Nothing was said yet. Greet somebody, or ask a question." : "");
+  keepInSight();
+}
+
+function keepInSight() {
+  const scroller = byId("scroller");
   if (follows) scroller.scrollTop = scroller.scrollHeight;
+  heights = heightsOf(scroller);
   byId("newest").hidden = follows;
 }
 
 /** The button that leads back to the newest words. @param {AbortSignal} signal */
 export function startCaptions(signal) {
   const scroller = byId("scroller");
-  const down = () => (scroller.scrollTop = scroller.scrollHeight);
-  byId("newest").addEventListener("click", down, { signal });
+  const back = () => {
+    follows = true;
+    keepInSight();
+  };
+  back();
+  byId("newest").addEventListener("click", back, { signal });
   scroller.addEventListener("scroll", () => {
-    if (scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_PX) byId("newest").hidden = true;
+    // Where it stands because its size changed is not where somebody wants to be.
+    if (heightsOf(scroller) !== heights) return;
+    follows = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_PX;
+    byId("newest").hidden = follows;
   }, { signal });
-  // What was at the end stays at the end when the page changes its size.
-  const observer = new ResizeObserver(() => byId("newest").hidden && down());
+  const observer = new ResizeObserver(keepInSight);
   observer.observe(scroller);
   signal.addEventListener("abort", () => observer.disconnect());
 }

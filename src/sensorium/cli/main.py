@@ -16,6 +16,7 @@ from sensorium.errors import BadInput, MissingExtra, NotFound, SensoriumError
 # Name, where it is, and its line in `sensorium --help` (given here so that help imports none of them).
 COMMANDS = (
     ("demo", "sensorium.cli.demo:demo", "Six personas, spoken questions, spoken answers."),
+    ("up", "sensorium.cli.up:up", "Open the room: a page to talk with the personas, and OpenAI's protocols."),
     ("ask", "sensorium.cli.ask:ask", "One turn: ask a persona by voice or in words."),
     ("chat", "sensorium.cli.chat:chat", "Talk with the personas in the terminal."),
     ("persona", "sensorium.cli.persona:app", "List, show, add, edit, remove, export and import personas."),

@@ -42,7 +42,7 @@ class Output:
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
-        self.value: Mapping[str, Any] = {}
+        self.value: Mapping[str, Any] | None = {}
 
     def say(self, *renderables: object) -> None:
         """Text, tables and other rich things for people; nothing with --json."""
@@ -63,6 +63,12 @@ class Output:
         """An error after which the command goes on: one line on stderr, also with --json."""
         _write_error(error)
 
+    def announce(self, value: Mapping[str, Any]) -> None:
+        """The object for --json at once, from a command that goes on; at its end there is no other."""
+        self.value = None
+        if self.as_json:
+            _write_json(value)
+
     def result(self, value: Mapping[str, Any]) -> None:
         """The object for --json; msgspec structs may be inside. The last call counts."""
         self.value = value
@@ -77,7 +83,7 @@ def run(command: str, as_json: bool) -> Iterator[Output]:
     output = Output(as_json)
     try:
         yield output
-        if as_json:
+        if as_json and output.value is not None:
             _write_json(output.value)
     except SensoriumError as e:
         raise SystemExit(show_error(e, as_json)) from e

@@ -34,6 +34,8 @@ from sensorium.front.tidying import tidy
 from sensorium.front.vision_link import Sight
 from sensorium.metrics import Counters
 from sensorium.refusals import RefusalLog
+from sensorium.store import people
+from sensorium.store.people import Person
 from sensorium.store.store import Store
 from sensorium.trace import Trace
 from sensorium.voices.library import Library
@@ -177,6 +179,17 @@ class House:
         """
         await self.adapters.assign(self.room.persona(persona).id, str(path), scale)
 
+    async def person_called(self, name: str) -> Person:
+        """Somebody of that name, known or new. Raises BadInput when the name cannot be used."""
+        return await asyncio.wrap_future(self.store.submit(people.called, name))
+
+    async def come_in(self, person: Person) -> bool:
+        """In the room from now on; False when they were already. Raises BadInput when it is full."""
+        if any(here.id == person.id for here in self.room.room.people):
+            return False
+        await self.join(person.id)
+        return True
+
     async def join(self, name: str) -> None:
         """Raises NotFound or BadInput."""
         await self.room.join(name)
@@ -200,6 +213,15 @@ class House:
     def pids(self) -> dict[str, int]:
         """The worker processes that are alive, by worker."""
         return self._staff.pids()
+
+    def workers_up(self) -> tuple[tuple[str, ...], bool]:
+        """Those that answer now, and whether that is all of them."""
+        up = tuple(line.worker for line in self._staff.lines if line.is_up)
+        return up, len(up) == len(self._staff.lines)
+
+    def measured(self) -> dict[str, Any]:
+        """What `stats` says, as it was at most a second or so ago and without its memory by process."""
+        return self._monitor.values
 
     async def stats(self) -> dict[str, Any]:
         """Memory by process and by kind, hit rates, cells, parked prefixes: what the parts say."""

@@ -146,6 +146,10 @@ class Line:
 
     # -- the supervisor's side -----------------------------------------------------------------------
 
+    @property
+    def is_up(self) -> bool:
+        return self._channel is not None
+
     def up(self, channel: Channel, ready: Ready) -> None:
         self._channel, self.ready = channel, ready
         self._given_up = None

@@ -65,6 +65,7 @@ class Monitor:
         self._more = more
         self._mark = 0
         self._before: dict[str, Any] = {}
+        self.values: dict[str, Any] = {}  # as last measured
         self._process = psutil.Process()
 
     async def run(self) -> None:
@@ -73,7 +74,8 @@ class Monitor:
                 await asyncio.sleep(EVERY_S)
                 values = self.taken(await self._asked())
                 self._pause_settling(values["stages"])
-                await asyncio.to_thread(live_file.write, self._home, {**values, **self._more()})
+                self.values = {**values, **self._more()}
+                await asyncio.to_thread(live_file.write, self._home, self.values)
         finally:
             await asyncio.to_thread(live_file.remove, self._home)
 

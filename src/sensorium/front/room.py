@@ -78,6 +78,11 @@ class RoomState:
         return self.room.personas
 
     @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All of the conversation that is in memory, oldest first."""
+        return self._transcript.entries
+
+    @property
     def last_entry(self) -> Entry | None:
         entries = self._transcript.entries
         return entries[-1] if entries else None

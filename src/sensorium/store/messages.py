@@ -60,6 +60,14 @@ def tail(db: Database, room_id: str, count: int) -> list[Message]:
     return [_message(row) for row in reversed(rows)]
 
 
+def before(db: Database, room_id: str, entry_id: int, count: int) -> list[Message]:
+    """The last `count` messages of a room that are older than that entry, oldest of them first."""
+    rows = db.execute(
+        f"{_SELECT} WHERE room_id = ? AND id < ? ORDER BY id DESC LIMIT ?", (room_id, entry_id, count)
+    ).fetchall()
+    return [_message(row) for row in reversed(rows)]
+
+
 def entries(db: Database, room_id: str, count: int) -> list[Entry]:
     """The last `count` entries of a room's conversation, oldest of them first."""
     return [message.entry for message in tail(db, room_id, count)]

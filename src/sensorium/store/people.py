@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import unicodedata
 
 import msgspec
 
 from sensorium.errors import BadInput, NotFound
 from sensorium.store.database import Database
 
+_MAX_NAME_CHARS = 40
 _ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
@@ -32,6 +35,29 @@ def get(db: Database, name: str) -> Person:
     return Person(id=row[0], name=row[1])
 
 
+def called(db: Database, name: str) -> Person:
+    """Somebody of that name, whatever its case; a new person when nobody has it.
+
+    Raises BadInput when it cannot be used, or is a persona's: nobody could say whom they mean.
+    """
+    name = " ".join(name.split())
+    if not name or len(name) > _MAX_NAME_CHARS or not name.isprintable():
+        raise BadInput(f"a person's name is 1 to {_MAX_NAME_CHARS} characters")
+    for person in all_of(db):
+        if person.name.casefold() == name.casefold():
+            return person
+    taken = [text.casefold() for row in db.execute("SELECT id, name FROM personas") for text in row]
+    if name.casefold() in taken:
+        raise BadInput(f"{name} is a persona's name", remedy="take another one")
+    ids = {*taken, *(person.id for person in all_of(db))}
+    stem = re.sub(
+        r"[^a-z0-9]+", "-", unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    )
+    stem = stem.strip("-0123456789")[:24] or "guest"
+    free = next(i for i in (stem, *(f"{stem}-{n}" for n in itertools.count(2))) if i not in ids)
+    return put(db, Person(id=free, name=name))
+
+
 def put(db: Database, person: Person) -> Person:
     """Adds or renames. Raises BadInput when id or name is not usable, or a persona has the id."""
     if not _ID.fullmatch(person.id):
@@ -39,8 +65,8 @@ def put(db: Database, person: Person) -> Person:
             f"person id {person.id!r} is not usable",
             remedy="lower-case letters, digits, - and _, at most 32, starting with a letter",
         )
-    if not person.name.strip() or len(person.name) > 40:
-        raise BadInput("a person's name is 1 to 40 characters")
+    if not person.name.strip() or len(person.name) > _MAX_NAME_CHARS:
+        raise BadInput(f"a person's name is 1 to {_MAX_NAME_CHARS} characters")
     if db.execute("SELECT 1 FROM personas WHERE id = ?", (person.id,)).fetchone():
         raise BadInput(f"{person.id!r} is a persona's id", remedy="call the person something else")
     db.execute(

@@ -15,7 +15,7 @@ from sensorium.store.database import Database
 from sensorium.store.people import Person
 
 MAX_PERSONAS = 14
-MAX_PEOPLE = 16
+MAX_PEOPLE = 40
 _ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 

@@ -1,0 +1,126 @@
+"""`sensorium up`: the room as a page in the browser, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import webbrowser
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from sensorium.bundles import catalogue
+from sensorium.cli.output import Home, Json, Output, run
+from sensorium.cli.running import opened, run_async
+from sensorium.config import Config
+from sensorium.errors import BadInput, WorkerFailed
+from sensorium.front.house import House
+from sensorium.front.server import files, logs
+from sensorium.front.server.app import application
+from sensorium.front.server.doors import Door, checked_token
+from sensorium.front.server.hall import Hall
+from sensorium.front.server.serving import listening, served
+
+PORT = 8470
+# Every address of this machine.
+_EVERYWHERE = ("0.0.0.0", "::")
+
+
+def up(
+    *,
+    room: Annotated[str, Parameter(show_default=False, help="The room; else the configured one.")] = "",
+    host: Annotated[str, Parameter(help="Listen at this address; 0.0.0.0 is every one.")] = "127.0.0.1",
+    port: Annotated[int, Parameter(help="Listen at this port; 0: any that is free.")] = PORT,
+    browser: Annotated[
+        bool, Parameter(name="--open", negative="--no-open", help="Open the link in a browser.")
+    ] = True,
+    token: Annotated[
+        str,
+        Parameter(
+            show_default=False, help="Who comes in must have it; needed beyond this machine. 16 or more."
+        ),
+    ] = "",
+    bundle: Annotated[str, Parameter(show_default=False, help="The model; else the configured one.")] = "",
+    log_speech: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Write down in the log what is said, too.")
+    ] = False,
+    json: Json = False,
+    home: Home = None,
+) -> None:
+    """Opens the room: a page where you talk with six personas, and OpenAI's protocols for programs.
+
+    Prints a link when everybody is ready, and opens it. Allow the microphone, say a name and ask something;
+    several people may be in the room at once. Ctrl-C closes it. What happened is in logs/room.log of the home
+    folder, one JSON object a line; what was said is not in there unless you ask for it with --log-speech.
+
+    The room listens on this machine only. For others in your network give it an address and a token:
+    sensorium up --host 0.0.0.0 --token "$(openssl rand -hex 16)". Browsers let a page have the microphone only
+    on this machine or over https, so put a proxy with a certificate in front of it then.
+
+    With --json the one line on stdout is {"url": ...}, when the room is ready.
+
+    Example: sensorium up --no-open --port 8471
+    """
+    with run("up", json) as output:
+        config = Config.load(home)
+        if bundle:
+            config = msgspec.structs.replace(config, bundle=bundle)
+        if not 0 <= port <= 65_535:
+            raise BadInput(f"a port is 0 to 65535, not {port}", remedy=f"the usual one is {PORT}")
+        token = checked_token(host, token)
+        page = files.of_client()
+        with listening(host, port) as listener, logs.written(Path(config.home) / "logs" / "room.log"):
+            bound: int = listener.getsockname()[1]
+            door = Door(host, bound, token, _names())
+            sees = catalogue.find(config.bundle).capabilities.image_in
+            house = House(config, room=room, sees=sees)
+            log = logs.EventLog(speech=log_speech)
+            run_async(_serve(house, page, listener, door, log, output, browser=browser and not json))
+
+
+async def _serve(
+    house: House,
+    page: dict[str, files.File],
+    listener: socket.socket,
+    door: Door,
+    log: logs.EventLog,
+    output: Output,
+    *,
+    browser: bool,
+) -> None:
+    stopped = asyncio.Event()
+    # As a service manager asks; Ctrl-C cancels this task.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(opened(house, quiet=output.as_json))
+        hall = await stack.enter_async_context(Hall(house, log))
+        app = application(house, hall, page, door)
+        serving = await stack.enter_async_context(served(app, listener))
+        url = link(door)
+        output.announce({"url": url})
+        names = ", ".join(persona.name for persona in house.room.personas)
+        output.text(f"{house.room.room.name} is open, and {names} are there: {url}\nCtrl-C closes it.")
+        if browser:
+            await asyncio.to_thread(webbrowser.open, url)
+        stopping = asyncio.create_task(stopped.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not stopped.is_set():
+            raise WorkerFailed("the server ended by itself", remedy="see logs/room.log in the home folder")
+
+
+def link(door: Door) -> str:
+    """What a person opens. The token is behind the #, which browsers do not send."""
+    host = "127.0.0.1" if door.host in _EVERYWHERE else door.host
+    named = f"[{host}]" if ":" in host else host
+    return f"http://{named}:{door.port}/" + (f"#token={door.token}" if door.token else "")
+
+
+def _names() -> frozenset[str]:
+    """What others in the network may call this machine."""
+    name = socket.gethostname().lower()
+    return frozenset({name, f"{name}.local", name.partition(".")[0]}) - {""}

@@ -1,0 +1,1 @@
+"""The room as it is served: to its own page, to programs, to whoever measures it."""

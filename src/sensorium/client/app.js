@@ -9,6 +9,7 @@ import { Talking } from "./talking.js";
 import { watchTouches } from "./touch.js";
 import * as words from "./words.js";
 import { showCaptions, startCaptions } from "./views/captions.js";
+import { ConnectionNotice } from "./views/connection.js";
 import { byId, make, setText } from "./views/dom.js";
 import { mark } from "./views/icons.js";
 import { notify, settle } from "./views/notices.js";
@@ -17,9 +18,8 @@ import { showLevels, showPeople, startBlinking } from "./views/people.js";
 import { showSettings } from "./views/settings.js";
 
 const STALE_MS = 1000; // so often the page looks at what passes by itself, e.g. that somebody sees
-const NEWS_MS = 6000;
+const TROUBLE_MS = 18_000;
 const SIGNS = { "panel-button": "chart", "settings-button": "settings", "leave-button": "leave", stop: "stop", camera: "camera", screen: "screen", send: "send" };
-const PHASES = { away: "Not connected", connecting: "Connecting", open: "Connected", lost: "Connection lost", refused: "Not let in" };
 
 export class App {
   room = nowhere();
@@ -30,7 +30,7 @@ export class App {
   #frame = 0;
   #stale = 0;
   #welcomed = false;
-  #wasLost = false;
+  #notice = new ConnectionNotice({ hurry: () => this.#ask("hurry"), back: () => this.left() });
   #source = "";
 
   /** @param {{url: string, processing: boolean, left: () => void}} options */
@@ -123,26 +123,12 @@ export class App {
   }
 
   #trouble({ message, remedy }) {
-    notify({ key: "trouble", kind: "problem", text: message, remedy: remedy ?? "", closable: true }, 3 * NEWS_MS);
+    notify({ key: "trouble", kind: "problem", text: message, remedy: remedy ?? "", closable: true }, TROUBLE_MS);
   }
 
   #connection(phase) {
-    const before = this.room.connection.phase;
     this.room.connection = phase;
-    const again = { label: "Try now", run: () => this.#ask("hurry") };
-    if (phase.phase === "lost") {
-      const told = this.#welcomed ? words.LOST : words.UNREACHABLE;
-      notify({ key: "connection", kind: "waiting", ...told, action: again });
-      this.#wasLost = true;
-    } else if (phase.phase === "refused") {
-      const back = { label: "Back to the door", run: () => this.left() };
-      notify({ key: "connection", kind: "problem", ...words.refusedRoom(phase), action: back });
-      keep({ session: "" });
-    } else if (phase.phase === "open" && before !== "open") {
-      if (this.#wasLost && this.#welcomed) notify({ key: "connection", kind: "news", ...(phase.slept ? words.SLEPT : words.BACK) }, NEWS_MS);
-      else settle("connection");
-      this.#wasLost = false;
-    }
+    this.#notice.show(phase);
     this.#changed();
   }
 
@@ -295,9 +281,6 @@ export class App {
   #show() {
     const { room } = this;
     setText(byId("room-name"), room.room.name || "The room");
-    const connection = byId("connection");
-    connection.dataset.phase = room.connection.phase;
-    setText(connection, PHASES[room.connection.phase]);
     showPeople(room, this.#addressed, (id) => this.#address(id));
     showCaptions(room, this.#waiting);
     byId("stop").hidden = !running(room).length;

@@ -45,7 +45,7 @@ TO_PAGE = (
 # As the page writes them: all fields, whole numbers where they are whole.
 FROM_PAGE: tuple[tuple[page.Record, bytes], ...] = (
     (page.Join("Joe", 1, "s", 12), b""),
-    (page.Say("hello", "maya"), b""),
+    (page.Say("hello", "maya", 3), b""),
     (page.OpenMicrophone(48_000, True), b""),
     (page.Sound(), PCM),
     (page.CloseMicrophone(), b""),

@@ -90,6 +90,14 @@ export const room = () => ({
     equal(outbox.due(), []);
     equal(outbox.waiting(), []);
   },
+  "numbers grow, with the clock and without": () => {
+    let now = 1000;
+    const outbox = new Outbox(() => now);
+    for (const text of ["one", "two"]) outbox.add(text, "");
+    now = 500; // the clock was set back
+    outbox.add("three", "");
+    equal(outbox.due().map((say) => say.number), [1000, 1001, 1002]);
+  },
   "somebody else's same words are not ours, nor are ours before they were sent": () => {
     const outbox = new Outbox();
     outbox.add("yes", "");

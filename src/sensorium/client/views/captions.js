@@ -13,7 +13,7 @@ const heightsOf = (scroller) => `${scroller.scrollHeight} ${scroller.clientHeigh
 
 /**
  * @param {any} room
- * @param {{key: number, text: string, to: string}[]} waiting what was written and is not in the room yet
+ * @param {{number: number, text: string, to: string}[]} waiting what was written and is not in the room yet
  */
 export function showCaptions(room, waiting) {
   const scroller = byId("scroller");
@@ -113,8 +113,8 @@ function replies(room) {
   }));
 }
 
-function unsent(room, { key, text, to }) {
+function unsent(room, { number, text, to }) {
   const whom = room.personas.find((persona) => persona.id === to)?.name;
   const note = room.connection.phase === "open" ? "on its way" : "kept until the connection is back";
-  return { key: `say-${key}`, kind: "person", who: whom ? `You, to ${whom}` : "You", me: true, said: text, note, waiting: true };
+  return { key: `say-${number}`, kind: "person", who: whom ? `You, to ${whom}` : "You", me: true, said: text, note, waiting: true };
 }

@@ -9,6 +9,7 @@ import unicodedata
 import msgspec
 
 from sensorium.errors import BadInput, NotFound
+from sensorium.store import personas
 from sensorium.store.database import Database
 
 _MAX_NAME_CHARS = 40
@@ -46,7 +47,7 @@ def called(db: Database, name: str) -> Person:
     for person in all_of(db):
         if person.name.casefold() == name.casefold():
             return person
-    taken = [text.casefold() for row in db.execute("SELECT id, name FROM personas") for text in row]
+    taken = [text.casefold() for persona in personas.all_of(db) for text in (persona.id, persona.name)]
     if name.casefold() in taken:
         raise BadInput(f"{name} is a persona's name", remedy="take another one")
     ids = {*taken, *(person.id for person in all_of(db))}

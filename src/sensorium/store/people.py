@@ -55,7 +55,7 @@ def called(db: Database, name: str) -> Person:
         r"[^a-z0-9]+", "-", unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     )
     stem = stem.strip("-0123456789")[:24] or "guest"
-    free = next(i for i in (stem, *(f"{stem}-{n}" for n in itertools.count(2))) if i not in ids)
+    free = next(i for i in itertools.chain((stem,), (f"{stem}-{n}" for n in itertools.count(2))) if i not in ids)
     return put(db, Person(id=free, name=name))
 
 

@@ -40,9 +40,7 @@ def up(
     ] = True,
     token: Annotated[
         str,
-        Parameter(
-            show_default=False, help="Who comes in must have it; needed beyond this machine. 16 or more."
-        ),
+        Parameter(show_default=False, help="Who comes in must have it; needed beyond this machine."),
     ] = "",
     bundle: Annotated[str, Parameter(show_default=False, help="The model; else the configured one.")] = "",
     log_speech: Annotated[

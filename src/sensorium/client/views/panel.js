@@ -47,7 +47,9 @@ function turnLines(room, turn) {
 }
 
 function stages(stats, turn) {
-  const rows = Object.entries(stats.stages ?? {}).map(([stage, row]) => stageRow(stage, row, turn));
+  const known = Object.keys(NAMES);
+  const found = Object.keys(stats.stages ?? {}).sort((a, b) => known.indexOf(a) - known.indexOf(b));
+  const rows = found.map((stage) => stageRow(stage, stats.stages[stage], turn));
   const head = make("thead", { class: "unseen" }, make("tr", {}, make("th", {}, "stage"), make("th", {}, "bar"), make("th", {}, "ms")));
   return make("table", { "aria-label": "Stages against their budgets" }, head, make("tbody", {}, ...rows));
 }

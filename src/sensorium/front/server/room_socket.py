@@ -7,7 +7,7 @@ import asyncio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sensorium.clock import Clock
-from sensorium.errors import BadInput
+from sensorium.errors import SensoriumError
 from sensorium.front.server.hall import Hall
 from sensorium.front.server.outbox import Closed, Outbox
 from sensorium.front.server.seat import Seat
@@ -89,7 +89,7 @@ class RoomSocket:
                 return await self._hall.join(taken.record, outbox)
             assert seat is not None  # a session accepts nothing else first
             seat.handle(taken.record, taken.payload)
-        except BadInput as e:
+        except SensoriumError as e:
             joining = seat is None
             self._refuse(outbox, Refused(trouble(e, is_fatal=joining), REFUSED if joining else 0))
         return seat

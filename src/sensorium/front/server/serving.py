@@ -53,7 +53,7 @@ async def served(app: Starlette, listener: socket.socket) -> AsyncIterator[async
     config = uvicorn.Config(
         app, ws="websockets-sansio", ws_per_message_deflate=False, ws_max_size=page.MAX_MESSAGE_BYTES,
         ws_ping_interval=_PING_S, ws_ping_timeout=_PING_S, http="h11", lifespan="off", loop="none",
-        log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_S,
+        log_config=None, access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=_GRACE_S,
     )  # fmt: skip
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sensorium.errors import BadInput
+from sensorium.errors import BadInput, SensoriumError
 from sensorium.wire import page
 
 JOIN_S = 10.0
@@ -95,7 +95,7 @@ class Session:
         return Accepted(record, payload)
 
 
-def trouble(error: BadInput | Any, *, is_fatal: bool = False) -> page.Trouble:
+def trouble(error: SensoriumError, *, is_fatal: bool = False) -> page.Trouble:
     """An error as a page is told of it."""
     return page.Trouble(error.code, " ".join(error.message.split()), error.remedy, is_fatal)
 

@@ -47,17 +47,6 @@ def called(db: Database, name: str) -> Person:
     for person in all_of(db):
         if person.name.casefold() == name.casefold():
             return person
-<<<<<<< HEAD
-    taken = [text.casefold() for persona in personas.all_of(db) for text in (persona.id, persona.name)]
-    if name.casefold() in taken:
-        raise BadInput(f"{name} is a persona's name", remedy="take another one")
-    ids = {*taken, *(person.id for person in all_of(db))}
-    stem = re.sub(
-        r"[^a-z0-9]+", "-", unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    )
-    stem = stem.strip("-0123456789")[:24] or "guest"
-    free = next(i for i in itertools.chain((stem,), (f"{stem}-{n}" for n in itertools.count(2))) if i not in ids)
-=======
     taken = {text.casefold() for persona in personas.all_of(db) for text in (persona.id, persona.name)}
     if name.casefold() in taken:
         raise BadInput(f"{name} is a persona's name", remedy="take another one")
@@ -66,7 +55,6 @@ def called(db: Database, name: str) -> Person:
     stem = re.sub(r"[^a-z0-9]+", "-", letters).strip("-0123456789")[:24] or "guest"
     numbered = (f"{stem}-{number}" for number in itertools.count(2))
     free = next(one for one in itertools.chain([stem], numbered) if one not in ids)
->>>>>>> server
     return put(db, Person(id=free, name=name))
 
 

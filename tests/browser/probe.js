@@ -26,7 +26,7 @@
     for (const frame of list.getEntries()) {
       for (const script of frame.scripts) {
         if (script.duration > 50 && script.sourceURL.startsWith(location.origin)) {
-          probe.long.push(`${Math.round(script.duration)} ms in ${script.invoker} of ${script.sourceURL}`);
+          probe.long.push(`${Math.round(script.duration)} ms (${Math.round(script.forcedStyleAndLayoutDuration)} ms of layout) in ${script.invoker} of ${script.sourceURL}, ${script.sourceFunctionName}`);
         }
       }
     }

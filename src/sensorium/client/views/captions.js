@@ -6,50 +6,25 @@ import { hueOf } from "./people.js";
 
 const NEAR_PX = 60;
 
-/** The newest words are kept in sight, unless the person went back to older ones. */
-let follows = true;
-let heights = "";
-const heightsOf = (scroller) => `${scroller.scrollHeight} ${scroller.clientHeight}`;
-
 /**
  * @param {any} room
  * @param {{number: number, text: string, to: string}[]} waiting what was written and is not in the room yet
  */
 export function showCaptions(room, waiting) {
-  const scroller = byId("scroller");
   const live = [...people(room), ...replies(room), ...waiting.map((say) => unsent(room, say))];
   keyed(byId("log"), room.entries, (e) => String(e.entry_id), create, (li, entry) => kept(li, entry, room));
   keyed(byId("live"), live, (line) => line.key, create, spoken);
   const nobody = !room.entries.length && !live.length;
   setText(byId("nothing"), nobody && room.you.id ? "Nothing was said yet. Greet somebody, or ask a question." : "");
-  keepInSight();
-}
-
-function keepInSight() {
-  const scroller = byId("scroller");
-  if (follows) scroller.scrollTop = scroller.scrollHeight;
-  heights = heightsOf(scroller);
-  byId("newest").hidden = follows;
 }
 
 /** The button that leads back to the newest words. @param {AbortSignal} signal */
 export function startCaptions(signal) {
   const scroller = byId("scroller");
-  const back = () => {
-    follows = true;
-    keepInSight();
-  };
-  back();
-  byId("newest").addEventListener("click", back, { signal });
-  scroller.addEventListener("scroll", () => {
-    // Where it stands because its size changed is not where somebody wants to be.
-    if (heightsOf(scroller) !== heights) return;
-    follows = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_PX;
-    byId("newest").hidden = follows;
-  }, { signal });
-  const observer = new ResizeObserver(keepInSight);
-  observer.observe(scroller);
-  signal.addEventListener("abort", () => observer.disconnect());
+  scroller.scrollTop = 0; // it is filled from below: this is its end
+  byId("newest").hidden = true;
+  byId("newest").addEventListener("click", () => (scroller.scrollTop = 0), { signal });
+  scroller.addEventListener("scroll", () => (byId("newest").hidden = scroller.scrollTop > -NEAR_PX), { signal });
 }
 
 function create() {
@@ -75,7 +50,13 @@ function fill(li, { kind, who, hue, me, said, ahead = "", unheard = "", note = "
   else if (!thinking) dots?.remove();
 }
 
+/** What each line shows: an entry never changes, but for what nobody heard of it. */
+const shown = new WeakMap();
+
 function kept(li, entry, room) {
+  const state = `${entry.unheard} ${room.you.id}`;
+  if (shown.get(li) === state) return;
+  shown.set(li, state);
   const persona = entry.kind === "persona";
   const me = entry.kind === "person" && entry.speaker_id === room.you.id;
   fill(li, {

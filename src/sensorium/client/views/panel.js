@@ -21,9 +21,13 @@ const NAMES = {
 };
 const OF_A_TURN = ["speech.first_byte", "speech.first_chunk", "voice_to_voice"];
 
+let shown = null;
+
 /** @param {any} room */
 export function showPanel(room) {
   const { stats, lastTurn } = room;
+  if (shown?.stats === stats && shown.lastTurn === lastTurn) return;
+  shown = { stats, lastTurn };
   if (!stats) return byId("panel-body").replaceChildren(make("p", { class: "lead" }, "The first measurements come in a moment."));
   byId("panel-body").replaceChildren(
     ...turnLines(room, lastTurn),

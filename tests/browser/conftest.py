@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 
 import psutil
 import pytest
-from playwright.sync_api import Playwright, sync_playwright
-
+from playwright.sync_api import Playwright, ViewportSize, sync_playwright
 from tests.browser.visitor import Visitor
 
 OPENED_S, ENDED_S = 60, 20
@@ -42,8 +41,9 @@ class Room(NamedTuple):
 def start_room(home: Path, port: int = 0) -> Room:
     """Returns when it is open. Fails with what it said when it does not come to that."""
     ours = {k: v for k, v in os.environ.items() if not k.startswith("SENSORIUM_")}
+    up = ("up", "--no-open", "--port", str(port), "--json", "--home", str(home))
     process = subprocess.Popen(
-        [sys.executable, "-m", "sensorium", "up", "--no-open", "--port", str(port), "--json", "--home", str(home)],
+        [sys.executable, "-m", "sensorium", *up],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         # One thread: two that spin for each other starve when the machine is busy.
         env={**ours, "SENSORIUM_LLM_THREADS": "1", "OMP_NUM_THREADS": "1"},
@@ -87,7 +87,7 @@ def chromium() -> str:
     """Its path. Without it these tests fail: a page that nobody opened is not tested."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
-        pytest.fail("these tests need Chromium: apt-get install chromium (as root, scripts/setup.py test does)")
+        pytest.fail("these tests need Chromium: apt-get install chromium")
     return found
 
 
@@ -110,7 +110,8 @@ def visit(playwright: Playwright, chromium: str) -> Iterator[Visit]:
             browser = playwright.chromium.launch(executable_path=chromium, args=args)
             stack.callback(browser.close)
             granted = ["microphone", "camera"] if allowed else []
-            opened = browser.new_context(permissions=granted, viewport={"width": 1280, "height": 800}, **context)
+            size: ViewportSize = {"width": 1280, "height": 800}
+            opened = browser.new_context(permissions=granted, viewport=size, **context)
             visitors.append(Visitor(opened.new_page(), room.url))
             return visitors[-1]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.browser.conftest import Room, Visit
 from tests.browser.visitor import LIKES, LONG_REPLY, SOUNDS
 

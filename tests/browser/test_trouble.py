@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Route
-
 from tests.browser.conftest import Room, Visit, end_room, start_room
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

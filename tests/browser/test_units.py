@@ -6,7 +6,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Playwright, Route
-
 from tests.unit.client.golden import golden
 
 ROOT = Path(__file__).parents[2]

@@ -100,7 +100,7 @@ export const UNREACHABLE = {
   remedy: "Is sensorium still running? The page tries again by itself.",
 };
 export const SLEPT = {
-  text: "This computer slept. You are back in the room.",
+  text: "The page was asleep. You are back in the room.",
   remedy: "What was said meanwhile is in the captions.",
 };
 export const BACK = { text: "You are back in the room.", remedy: "" };

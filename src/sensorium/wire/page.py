@@ -55,8 +55,8 @@ class Join(Record, frozen=True):
 
 
 class Say(Record, frozen=True):
-    """A message in words. `to`: the persona that must answer, or "". `number` only grows within a session: what
-    a page sends again because its connection was lost is said once. 0: it has none."""
+    """A message in words. `to`: the persona that must answer, or "". `number` only grows within a
+    session: what a page sends again because its connection was lost is said once. 0: it has none."""
 
     text: _Text
     to: _Id = ""

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from tests.unit.client.golden import FROM_PAGE, TO_PAGE, golden
 
 from sensorium.wire import page
-from tests.unit.client.golden import FROM_PAGE, TO_PAGE, golden
 
 HERE = Path(__file__).parent
 CLIENT = Path(page.__file__).parents[1] / "client"
@@ -24,7 +24,7 @@ def test_the_golden_bytes_have_every_record() -> None:
     assert {type(record) for record, _ in FROM_PAGE} == set(get_args(page.FromPage))
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed; tests/browser runs the same tests")
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed; tests/browser runs the same")
 def test_the_pages_tests_pass_in_node(tmp_path: Path) -> None:
     (tmp_path / "golden.json").write_text(json.dumps(golden()))
     environment = {**os.environ, "GOLDEN": str(tmp_path / "golden.json"), "NODE_NO_WARNINGS": "1"}

@@ -25,7 +25,7 @@ from sensorium.workers import priority
 
 _PACKAGES = (
     "llama-cpp-python", "onnxruntime", "numpy", "msgspec", "apsw", "samplerate", "simplejpeg", "pyspng",
-    "psutil",
+    "psutil", "starlette", "uvicorn", "websockets",
 )  # fmt: skip
 
 

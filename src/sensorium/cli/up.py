@@ -56,8 +56,8 @@ def up(
     folder, one JSON object a line; what was said is not in there unless you ask for it with --log-speech.
 
     The room listens on this machine only. For others in your network give it an address and a token:
-    sensorium up --host 0.0.0.0 --token "$(openssl rand -hex 16)". Browsers let a page have the microphone only
-    on this machine or over https, so put a proxy with a certificate in front of it then.
+    sensorium up --host 0.0.0.0 --token "$(openssl rand -hex 16)". Browsers let a page have the microphone
+    only on this machine or over https, so put a proxy with a certificate in front of it then.
 
     With --json the one line on stdout is {"url": ...}, when the room is ready.
 

@@ -118,7 +118,7 @@ def is_loopback(host: str) -> bool:
 
 
 def checked_token(host: str, token: str) -> str:
-    """Raises BadInput for an address that others can reach without a token, or a token that can be guessed."""
+    """Raises BadInput for an address that others reach without a token, or one that can be guessed."""
     if not token:
         if is_loopback(host):
             return ""

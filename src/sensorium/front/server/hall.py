@@ -19,7 +19,6 @@ from sensorium.front.room import message
 from sensorium.front.server.logs import EventLog
 from sensorium.front.server.outbox import Closed, Outbox
 from sensorium.front.server.seat import Seat
-from sensorium.store.people import Person
 from sensorium.wire import page
 from sensorium.wire.events import Cleared, Event, Member
 
@@ -124,22 +123,21 @@ class Hall:
             if seat.num_connected == away and self._seats.get(seat.person.id) is seat:
                 del self._seats[seat.person.id]
                 seat.leave()
-                await self._go(seat.person, guest=seat.guest)
-
-    async def _go(self, person: Person, *, guest: bool) -> None:
-        _log.info("left", extra={"said": {"person": person.id}})
-        if guest:
-            # Whoever was taken out by other means has gone already.
-            with suppress(SensoriumError):
-                await self._house.leave(person.id)
+                _log.info("left", extra={"said": {"person": seat.person.id}})
+                if seat.guest:
+                    # Whoever was taken out by other means has gone already.
+                    with suppress(SensoriumError):
+                        await self._house.leave(seat.person.id)
 
     async def _close(self) -> None:
         """Guests do not stay behind in the store."""
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, SensoriumError):
             async with asyncio.timeout(_LEAVING_S):
                 for seat in self._seats.values():
                     seat.leave()
-                    await self._go(seat.person, guest=seat.guest)
+                    if seat.guest:
+                        # Not through the house: nobody will read the prompts that it would refill.
+                        await self._house.room.leave(seat.person.id)
 
     def _tell_all(self, event: Event) -> None:
         self._log.note(event)

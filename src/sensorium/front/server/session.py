@@ -64,6 +64,9 @@ class Session:
     def take(self, message: bytes, now_s: float) -> Accepted | Refused:
         if not (self._records.takes(1.0, now_s) and self._bytes.takes(len(message), now_s)):
             return fatal("too_many", "this page sends more than any page should", "reload it", REFUSED)
+        if len(message) > page.MAX_MESSAGE_BYTES:
+            most = f"a message has at most {page.MAX_MESSAGE_BYTES:,} bytes, not {len(message):,}"
+            return fatal("too_large", most, "send less at once", TOO_LARGE)
         try:
             record, payload = self._decoder.decode(message)
             return self._in_order(record, payload)

@@ -96,7 +96,7 @@ Visit = Callable[..., Visitor]
 
 @pytest.fixture
 def visit(playwright: Playwright, chromium: str) -> Iterator[Visit]:
-    """Opens a browser of its own for a visitor: `visit(room, ...)`. `wav`: what its microphone plays, once.
+    """Opens a browser of its own for a visitor: `visit(room, ...)`. `wav`: what its microphone plays, again and again.
     `allowed` False: the person refuses microphone and camera."""
     with ExitStack() as stack:
         visitors: list[Visitor] = []
@@ -106,7 +106,7 @@ def visit(playwright: Playwright, chromium: str) -> Iterator[Visit]:
             if allowed:
                 args.append("--use-fake-ui-for-media-stream")
             if wav is not None:
-                args.append(f"--use-file-for-fake-audio-capture={wav}%noloop")
+                args.append(f"--use-file-for-fake-audio-capture={wav}")
             browser = playwright.chromium.launch(executable_path=chromium, args=args)
             stack.callback(browser.close)
             granted = ["microphone", "camera"] if allowed else []

@@ -1,7 +1,7 @@
-// Put into every page before its own scripts: what sounds, how long tasks take, and a microphone the test speaks into.
+// Put into every page before its own scripts: what sounds, and a microphone that the test speaks into.
 
 (() => {
-  const probe = (window.probe = { loudest: 0, soundMs: 0, long: [], microphone: null });
+  const probe = (window.probe = { loudest: 0, soundMs: 0 });
 
   // All that goes to the loudspeaker goes to a meter, too.
   const connect = AudioNode.prototype.connect;
@@ -20,17 +20,6 @@
     }
     return connect.call(this, target, ...more);
   };
-
-  // Of long frames only the scripts that are the page's own.
-  new PerformanceObserver((list) => {
-    for (const frame of list.getEntries()) {
-      for (const script of frame.scripts) {
-        if (script.duration > 50 && script.sourceURL.startsWith(location.origin)) {
-          probe.long.push(`${Math.round(script.duration)} ms (${Math.round(script.forcedStyleAndLayoutDuration)} ms of layout) in ${script.invoker} of ${script.sourceURL}, ${script.sourceFunctionName}`);
-        }
-      }
-    }
-  }).observe({ type: "long-animation-frame", buffered: true });
 
   /** From now on the microphone is what `speak` plays. */
   probe.takeMicrophone = () => {

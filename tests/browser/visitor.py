@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Locator, Page
 
 import sensorium
+from sensorium.wire.page import Decoder, FromPage
 
 PICTURES = Path(__file__).parents[2] / "build" / "browser"
 EVENING = Path(sensorium.__file__).parent / "cli" / "evening"
@@ -38,6 +42,18 @@ class Visitor:
         # What processing does to a machine's voice is the browser's business.
         self.page.goto(f"{self.url}?processing=off")
         return self
+
+    def sent(self) -> list[tuple[Any, bytes]]:
+        """Fills with what the page sends from now on, as the room's own decoder reads it."""
+        found: list[tuple[Any, bytes]] = []
+        decoder = Decoder(FromPage)
+
+        def take(message: str | bytes) -> None:
+            assert isinstance(message, bytes), "all messages of the page are binary"
+            found.append(decoder.decode(message))
+
+        self.page.on("websocket", lambda socket: socket.on("framesent", take))
+        return found
 
     def join(self, name: str, mode: str = "type") -> Visitor:
         self.page.fill("#name", name)
@@ -73,6 +89,25 @@ class Visitor:
     def heard_ms(self) -> float:
         """How much sound there was until now that is not silence."""
         return float(self.page.evaluate("probe.soundMs"))
+
+    def main_thread(self, run: Callable[[], None]) -> list[float]:
+        """Processor time in ms of each task of the page's main thread while `run` runs. A busy machine makes a
+        task take longer, but not dearer."""
+        browser = self.page.context.browser
+        assert browser is not None
+        browser.start_tracing(page=self.page, categories=["toplevel", "devtools.timeline"])
+        run()
+        events = json.loads(browser.stop_tracing())["traceEvents"]
+        (main,) = {
+            (e["pid"], e["tid"])
+            for e in events
+            if e["name"] == "FunctionCall" and e["args"].get("data", {}).get("url") == f"{self.url}app.js"
+        }
+        return [
+            e["tdur"] / 1000
+            for e in events
+            if e["name"].endswith("RunTask") and "tdur" in e and (e["pid"], e["tid"]) == main
+        ]
 
     def picture(self, name: str) -> None:
         """Kept in build/, for people to look at."""

@@ -61,7 +61,8 @@ export class App {
   /** Call it while a click is handled: browsers allow sound only then. */
   start() {
     this.#listen();
-    this.sound.start().then(() => this.#soundStarted());
+    this.#socket.onerror = () => notify({ key: "parts", kind: "problem", ...words.NOT_LOADED });
+    this.sound.start().then(() => this.#soundStarted(), this.#socket.onerror);
     this.#ask("join", { url: this.url, name: kept.name, session: kept.session });
     this.#stale = setInterval(() => this.#changed(), STALE_MS);
     watchTouches((events) => this.#ask("touches", { events }), this.#ended.signal);
@@ -102,6 +103,7 @@ export class App {
     const downBefore = new Set(this.room.workersDown);
     take(this.room, record, performance.now());
     if (record.type === "Welcome") this.#welcome(record);
+    if (record.type === "Members") this.#showAddressees();
     if (record.type === "Looked" && record.person_id === this.room.you.id) this.camera.looked(record.number);
     if (record.type === "Trouble" && !record.fatal) this.#trouble(record);
     if (record.type === "TurnEnded" && record.outcome === "failed") this.#trouble({ message: record.error, remedy: "Ask again in a moment." });
@@ -172,6 +174,7 @@ export class App {
     this.#source = kind;
     for (const id of ["camera", "screen"]) byId(id).setAttribute("aria-pressed", String(kind === id));
     byId("preview").hidden = !kind;
+    byId("preview-canvas").hidden = true;
     if (kind) setText(byId("preview-text"), `Your ${kind} is on. Nobody has looked yet.`);
   }
 

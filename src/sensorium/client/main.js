@@ -58,7 +58,6 @@ function check() {
 
 function onlyKeyboard() {
   for (const radio of document.querySelectorAll('#join-form [name="mode"]')) radio.disabled = radio.value !== "type";
-  keep({ mode: "type" });
   choose("type");
 }
 

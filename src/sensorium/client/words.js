@@ -105,6 +105,11 @@ export const SLEPT = {
 };
 export const BACK = { text: "You are back in the room.", remedy: "" };
 
+export const NOT_LOADED = {
+  text: "A part of this page could not be loaded.",
+  remedy: "Load the page again; in an old browser, take a current one.",
+};
+
 export const DOES = {
   speaks: "speaks",
   waits: "waits for you",

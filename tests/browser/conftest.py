@@ -96,8 +96,8 @@ Visit = Callable[..., Visitor]
 
 @pytest.fixture
 def visit(playwright: Playwright, chromium: str) -> Iterator[Visit]:
-    """Opens a browser of its own for a visitor: `visit(room, ...)`. `wav`: what its microphone plays, again and again.
-    `allowed` False: the person refuses microphone and camera."""
+    """Opens a browser of its own for a visitor: `visit(room, ...)`. `wav`: what its microphone plays, again
+    and again. `allowed` False: the person refuses microphone and camera."""
     with ExitStack() as stack:
         visitors: list[Visitor] = []
 

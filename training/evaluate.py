@@ -25,6 +25,7 @@ PARTS = {
     "voices": "training.mind.voice_exam",
     "whole": "training.mind.whole_exam",
     "room": "training.mind.room_exam",
+    "next": "training.mind.next_exam",
     "ear": "training.ear.evaluate",
     "codec": "training.codec.evaluate",
     "eye": "training.eye.evaluate",

@@ -97,7 +97,8 @@ class SpeechFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     Behind `open` come frames of `groups` codes, and `close` ends them. The ids of the codes follow one
     another from `first_code` on: that of a code is first + group * codes_per_group + code. A mind that spells
-    what it says in `phonemes`, named here in the order of their ids, has them from `first_phoneme` on.
+    what it says in `phonemes`, named here in the order of their ids, has them from `first_phoneme` on. One
+    that has several voices of its own has a token for each behind `open`, `speakers` from `first_speaker` on.
     """
 
     open: Annotated[str, msgspec.Meta(min_length=1)]
@@ -107,6 +108,8 @@ class SpeechFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     codes_per_group: Annotated[int, msgspec.Meta(ge=1, le=32767)]
     first_phoneme: str = ""
     phonemes: Annotated[tuple[str, ...], msgspec.Meta(max_length=1024)] = ()
+    first_speaker: str = ""
+    speakers: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
 
 
 class AdapterUse(msgspec.Struct, frozen=True, array_like=True):

@@ -21,11 +21,11 @@ PACKAGE = ROOT / "src" / "sensorium"
 
 BASE = {
     "config", "errors", "clock", "audio", "metrics", "trace", "persona", "request", "recipe", "history",
-    "budgets", "quality", "refusals", "garbage",
+    "budgets", "quality", "refusals", "garbage", "priority",
 }  # fmt: skip
 OUTERMOST = {"cli", "bench", "__main__"}
 SENSES = {"inference", "hearing", "speech", "vision"}
-WORKER_SUBJECTS = {"shell": set(), "calls": set(), "llm": {"inference"}}
+WORKER_SUBJECTS = {"shell": set(), "calls": set(), "llm": {"inference"}, "hearing_engines": {"hearing"}}
 
 # What a package may import of the house, beside itself and the base.
 HOUSE = {

@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 import psutil
 
+from sensorium import priority
 from sensorium.bundles import catalogue
 from sensorium.cli.output import Home, Json, run
 from sensorium.config import Config
 from sensorium.errors import SensoriumError
 from sensorium.store.store import Store
-from sensorium.workers import priority
 
 _PACKAGES = (
     "llama-cpp-python", "onnxruntime", "numpy", "msgspec", "apsw", "samplerate", "simplejpeg", "pyspng",

@@ -233,6 +233,9 @@ def _tell_prepared(output: Output, prepared: Prepared) -> None:
     from sensorium.tuning.studio import summary
 
     output.text(f"  {len(prepared.sentences)} recordings, {prepared.seconds / 60:.1f} minutes.")
+    if prepared.speaker is not None:
+        number = prepared.speech.speakers.index(prepared.speaker) + 1
+        output.text(f"  It starts from the model's own voice number {number}, which is nearest.")
     if prepared.left_out:
         output.text(f"  Left out: {summary(prepared.left_out)}")
         for name, reason in prepared.left_out:

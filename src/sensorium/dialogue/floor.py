@@ -1,4 +1,5 @@
-"""Who answers: whom the words address, else who is already talking with the person, else the room's policy.
+"""Who answers: whom the words call, else whom the model expects, else who is already talking with the person,
+else the room's policy.
 
 Pure. One voice at a time: while somebody speaks, nobody else gets the floor. Personas may answer one another,
 up to a bound, and only when they are called by name.
@@ -6,10 +7,17 @@ up to a bound, and only when they are called by name.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sensorium.dialogue import names
 from sensorium.recipe import FloorPolicy
+
+# What the model must give a persona at least. Below it, it may only not have understood
+# (docs/decisions/0016-who-answers.md).
+LEAST_EXPECTED = 0.5
+_UNASKED: Mapping[str, float] = MappingProxyType({})
 
 
 class Seat(NamedTuple):
@@ -34,7 +42,7 @@ class RoomNow(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """`why`: "named", "running", "policy", or for nobody "busy", "bound", "policy"."""
+    """`why`: "named", "model", "running", "mentioned", "policy", or for nobody "busy", "bound", "policy"."""
 
     persona_id: str | None
     why: str
@@ -54,8 +62,12 @@ class Floor:
         self._max_persona_replies = max_persona_replies
         self._exchange_s = exchange_s
 
-    def choose(self, words: str, room: RoomNow) -> Choice:
-        """The persona of `room` that answers `words`, or nobody. Never the one who said them."""
+    def choose(self, words: str, room: RoomNow, expected: Mapping[str, float] = _UNASKED) -> Choice:
+        """The persona of `room` that answers `words`, or nobody. Never the one who said them.
+
+        `expected`: of persona ids, how likely the model thinks that each answers a person's words, 0 to 1;
+        empty when it was not asked. It may give the floor, never take it away.
+        """
         if room.speaking_id:
             return Choice(None, "busy")
         seats = [s for s in room.seats if s.persona_id != room.from_persona_id]
@@ -64,10 +76,14 @@ class Floor:
             return self._between_personas(words, called, seats, room)
         if called is not None and called.rank < names.ABOUT_RANK:
             return Choice(seats[called.at].persona_id, "named")
+        likely = [s.persona_id for s in seats if expected.get(s.persona_id, 0.0) >= LEAST_EXPECTED]
+        # Two, where the model was asked for what both names begin with.
+        if len(likely) == 1:
+            return Choice(likely[0], "model")
         if self._runs(room):
             return Choice(room.last_persona_id, "running")
         if called is not None:
-            return Choice(seats[called.at].persona_id, "named")
+            return Choice(seats[called.at].persona_id, "mentioned")
         return self._by_policy(room)
 
     def _between_personas(

@@ -6,6 +6,7 @@ replies is the floor's business.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from sensorium.dialogue.endpointing import Endpointing
@@ -13,10 +14,12 @@ from sensorium.dialogue.names import words_of
 from sensorium.wire.records import (
     UNCLEAR_BELOW,
     EarClosed,
+    Reconsidered,
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
     SpeechSuspected,
+    Unclear,
     Words,
 )
 
@@ -36,6 +39,8 @@ RESUME_MS = 200
 CONSIDER_S = 0.6
 # Who speaks on for so long without an understandable word wants to be heard all the same.
 INSISTING_S = 1.2
+# Who has finished waits no longer for somebody else's opinion of what they said.
+PATIENCE_S = 3.0
 
 
 class ReplyStarted(NamedTuple):
@@ -49,10 +54,12 @@ class ReplyEnded(NamedTuple):
 
 
 class Opinion(NamedTuple):
-    """How likely the model thinks that the sentence is over after `text`, which is all that was said."""
+    """How likely the model thinks that the sentence is over after `text`, which is all that was said, and by
+    persona id that each would answer it, where it was asked."""
 
     text: str
     p_end: float
+    p_answers: tuple[tuple[str, float], ...] = ()
 
 
 class Tick(NamedTuple):
@@ -61,7 +68,7 @@ class Tick(NamedTuple):
 
 Event = (
     SpeechSuspected | SpeechStarted | Words | SpeechPaused | SpeechResumed | EarClosed
-    | ReplyStarted | ReplyEnded | Opinion | Tick
+    | Unclear | Reconsidered | ReplyStarted | ReplyEnded | Opinion | Tick
 )  # fmt: skip
 
 
@@ -100,6 +107,13 @@ class Interrupt(NamedTuple):
     turn_id: int
 
 
+class _Asked(NamedTuple):
+    """Of which of the turn's utterances a second opinion is awaited, and until when."""
+
+    place: int
+    until_s: float
+
+
 Decision = Reply | Wait | Hold | Resume | Interrupt
 
 
@@ -115,6 +129,7 @@ class TurnTaker:
         self._text = ""
         self._sure = True
         self._until_sample = 0
+        self._asked: dict[int, _Asked] = {}
         self._paused_at_s: float | None = None
         self._p_end = 0.0
         self._opinion = Opinion("", 0.0)
@@ -122,11 +137,16 @@ class TurnTaker:
     @property
     def text(self) -> str:
         """All that was said since the last reply."""
-        return " ".join([*self._done, self._text] if self._text else self._done)
+        return " ".join(text for text in (*self._done, self._text) if text)
 
     @property
     def replying(self) -> bool:
         return bool(self._replying_id)
+
+    def awaits(self, utterance: int, now_s: float) -> bool:
+        """Does a second opinion of it still count? What is said over a reply is what the ear itself heard."""
+        asked = self._asked.get(utterance)
+        return asked is not None and not self._replying_id and now_s <= asked.until_s
 
     def handle(self, event: Event, now_s: float) -> Decision:
         match event:
@@ -144,6 +164,14 @@ class TurnTaker:
                 self._until_sample = max(self._until_sample, until)
                 if self._replying_id and self._held_since_s is None and self._means_it:
                     return self._interrupt()
+            case Unclear(utterance=utterance, until_sample=until):
+                patience_s = PATIENCE_S if self._endpointing is not None else math.inf
+                self._asked[utterance] = _Asked(len(self._done), now_s + patience_s)
+                self._until_sample = max(self._until_sample, until)
+            case Reconsidered(utterance=utterance, text=text):
+                if self.awaits(utterance, now_s) and text:
+                    self._replace(self._asked[utterance].place, text)
+                self._asked.pop(utterance, None)
             case SpeechPaused(silence_ms=silence, p_end=p_end):
                 self._paused_at_s, self._speaks = now_s - silence / 1000.0, False
                 self._p_end = p_end
@@ -181,7 +209,10 @@ class TurnTaker:
             return max(quiet_s or 0.0, self._held_since_s + SUSPICION_S)
         if self._endpointing is None or self._paused_at_s is None or not self.text:
             return None
-        return self._paused_at_s + self._endpointing.wait_ms(self._p_over()) / 1000.0
+        due_s = self._paused_at_s + self._endpointing.wait_ms(self._p_over()) / 1000.0
+        if self._replying_id:
+            return due_s
+        return max([due_s, *(asked.until_s for asked in self._asked.values())])
 
     @property
     def _means_it(self) -> bool:
@@ -189,8 +220,8 @@ class TurnTaker:
         return self._sure and bool(self.text) and not is_backchannel(self.text)
 
     def _p_over(self) -> float:
-        """The model's opinion of these very words, else what the silence says."""
-        return self._opinion.p_end if self._opinion.text == self.text else self._p_end
+        """The model's opinion of these very words, if they can be trusted, else what the silence says."""
+        return self._opinion.p_end if self._sure and self._opinion.text == self.text else self._p_end
 
     def _hold(self, now_s: float) -> Decision:
         if self._replying_id and self._held_since_s is None:
@@ -215,12 +246,19 @@ class TurnTaker:
         return reply
 
     def _keep_utterance(self) -> None:
-        if self._text:
+        if self._text or self._asked:
             self._done.append(self._text)
         self._text = ""
 
+    def _replace(self, place: int, text: str) -> None:
+        if place < len(self._done):
+            self._done[place] = text
+        else:
+            self._text, self._sure = text, True
+
     def _forget(self) -> None:
         self._done.clear()
+        self._asked.clear()
         self._text = ""
         self._paused_at_s = None
 

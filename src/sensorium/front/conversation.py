@@ -94,7 +94,7 @@ class Conversation:
         async with self._one_at_a_time:
             now_s = self._parts.clock.now_s()
             utterance = Utterance(text.strip(), now_s, now_s)
-            return await self._turn(utterance, self._choose(utterance.text, to), publisher, _Source(person))
+            return await self._turn(utterance, self._choose(utterance, to), publisher, _Source(person))
 
     async def voice_turn(
         self,
@@ -126,11 +126,11 @@ class Conversation:
         """What a microphone heard, and its reply. Raises BadInput when no words were understood."""
         _check_text(utterance.text)
         # The mind knows its name; the ear may have spelt it otherwise.
-        text = with_names(utterance.text, [p.name for p in self._parts.room.personas])
+        here = [p.name for p in self._parts.room.personas]
+        named = utterance._replace(text=with_names(utterance.text, here))
         async with self._one_at_a_time:
             source = _Source(person, by_ear=utterance)
-            choice = self._choose(text, to)
-            return await self._turn(utterance._replace(text=text), choice, publisher, source)
+            return await self._turn(named, self._choose(named, to), publisher, source)
 
     async def look(self, picture: bytes) -> Sight:
         """Everybody in the room sees the picture, a JPEG or PNG file, from now on, until another one comes.
@@ -169,6 +169,8 @@ class Conversation:
         parts = self._parts
         turn = parts.turns.open(choice.persona_id or "", utterance.text)
         draft = Draft(turn, choice.why, utterance.decided_s)
+        parts.counters.add("floor_choices_total", why=choice.why)
+        parts.trace.add(f"floor.{choice.why}", turn.turn_id, draft.started_s, draft.started_s)
         person_id = source.person.id if source.person is not None else ""
         parts.tell(TurnBegan(turn.turn_id, turn.persona_id, choice.why, person_id))
         if source.by_ear:
@@ -235,10 +237,10 @@ class Conversation:
         assert source.entry is not None
         return source.entry
 
-    def _choose(self, text: str, to: str) -> Choice:
+    def _choose(self, utterance: Utterance, to: str) -> Choice:
         if to:
             return Choice(self._parts.room.persona(to).id, "asked")
-        return self._parts.floor.choose(text, self._parts.room.now())
+        return self._parts.floor.choose(utterance.text, self._parts.room.now(), dict(utterance.p_answers))
 
     def _settle_all(self, first: str | None) -> None:
         """Everybody's history grew. Whoever just spoke is the likeliest to speak next."""

@@ -1,13 +1,14 @@
 """Reads along while a person speaks: what was heard so far is prefilled for whoever will likely answer.
 
-After the last sample almost nothing is left to read, and the mind says how likely the sentence is over. Knows
-nothing of sound and decides nothing: a draft of the wrong persona only costs its own tokens.
+After the last sample almost nothing is left to read, and the mind says how likely the sentence is over, and
+who answers it where the words call nobody. Knows nothing of sound and decides nothing: a draft of the wrong
+persona only costs its own tokens.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sensorium.clock import Clock
@@ -23,9 +24,10 @@ from sensorium.history import Entry
 from sensorium.metrics import Counters
 from sensorium.persona import Persona
 from sensorium.prompting.view import View
-from sensorium.request import Prompt
+from sensorium.request import Part, Prompt
 from sensorium.store.people import Person
 from sensorium.trace import Trace
+from sensorium.wire.records import MAX_OPENINGS
 
 # Newer than any entry that is stored.
 _UNSTORED = 1 << 60
@@ -33,12 +35,14 @@ _UNSTORED = 1 << 60
 
 class DraftParts(NamedTuple):
     """What drafts are made of. `compose` gives the prompt as far as the newest message goes; `close` is the
-    token that would end it. `one_at_a_time`: of all who speak in the room."""
+    token that would end it; `openings` are how each of the room would begin to answer, as one of them reads
+    it. `one_at_a_time`: of all who speak in the room."""
 
     room: RoomState
     llm: LlmLink
     compose: Callable[[View], Prompt]
     close: str
+    openings: Callable[[Persona, Sequence[Persona]], dict[str, tuple[Part, ...]]]
     floor: Floor
     adapters: AdapterTable
     clock: Clock
@@ -56,6 +60,9 @@ class Drafter:
         self._to = to
         self._newest: tuple[Utterance, Callable[[Opinion], None]] | None = None
         self._wanted = asyncio.Event()
+        # Of whom it was asked behind which words, and who was expected; a pause brings the same words again.
+        self._asked: tuple[str, str] = ("", "")
+        self._p_answers: tuple[tuple[str, float], ...] = ()
 
     def said(self, so_far: Utterance, tell: Callable[[Opinion], None]) -> None:
         """More was heard. What is not yet drafted of before is left out."""
@@ -79,7 +86,7 @@ class Drafter:
         parts = self._parts
         text = with_names(so_far.text, [p.name for p in parts.room.personas])
         heard, by_word = as_heard(so_far, text)
-        persona = self._likely(text)
+        persona, called = self._likely(text)
         if persona is None or not by_word:
             return
         started_s = parts.clock.now_s()
@@ -94,16 +101,25 @@ class Drafter:
         view = parts.room.view(persona, newest=newest, recalled=recalled, heard=heard)
         rows = b"".join((*(sight.data for sight in parts.room.pictures), by_word))
         adapters = await parts.adapters.ensure(persona)
-        drafted = await parts.llm.draft(parts.compose(view), rows, parts.close, adapters)
+        if self._asked != (persona.id, text):
+            self._asked, self._p_answers = (persona.id, text), ()
+        here = parts.room.personas
+        ask = not called and not self._p_answers and 1 < len(here) <= MAX_OPENINGS
+        openings = parts.openings(persona, here) if ask else {}
+        begins = tuple(openings.values())
+        drafted = await parts.llm.draft(parts.compose(view), rows, parts.close, adapters, begins)
         parts.trace.add("draft", 0, started_s, parts.clock.now_s())
         parts.counters.add("draft_tokens_total", drafted.processed_tokens)
-        tell(Opinion(so_far.text, drafted.p_close))
+        self._p_answers = self._p_answers or tuple(zip(openings, drafted.p_openings, strict=False))
+        tell(Opinion(so_far.text, drafted.p_close, self._p_answers))
 
-    def _likely(self, text: str) -> Persona | None:
-        """Who is named or in talk with the person; else who spoke last."""
+    def _likely(self, text: str) -> tuple[Persona | None, bool]:
+        """Who is named or in talk with the person; else who spoke last. And was it called, so that there is
+        nothing to ask?"""
         room = self._parts.room
         if self._to:
-            return room.persona(self._to)
+            return room.persona(self._to), True
         now = room.now()
-        chosen = self._parts.floor.choose(text, now).persona_id or now.last_persona_id
-        return next((p for p in room.personas if p.id == chosen), None)
+        choice = self._parts.floor.choose(text, now)
+        chosen = choice.persona_id or now.last_persona_id
+        return next((p for p in room.personas if p.id == chosen), None), choice.why == "named"

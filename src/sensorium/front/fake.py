@@ -17,7 +17,7 @@ import numpy as np
 from sensorium.errors import SensoriumError, WorkerDied
 from sensorium.front.line import Channel
 from sensorium.front.supervisor import Link
-from sensorium.request import Prompt, Usage
+from sensorium.request import Part, Prompt, Usage
 from sensorium.wire.payloads import Payloads, Rings
 from sensorium.wire.records import (
     AdapterLoaded,
@@ -41,6 +41,7 @@ from sensorium.wire.records import (
     Ping,
     Pong,
     Ready,
+    Reconsidered,
     Record,
     Said,
     Say,
@@ -58,6 +59,7 @@ from sensorium.wire.records import (
     ToHearing,
     ToLlm,
     ToSpeech,
+    Unclear,
     Words,
     WordSpoken,
 )
@@ -72,7 +74,8 @@ class FakeLlm:
     """Answers with the pieces that `reply` gives; a piece in <|...|> is special. Remembers what it was asked.
 
     Where speech is asked for, every word sounds in one frame of codes (word, word). With `hold` set, a reply
-    stops before its last piece until `go` is set. An error that `reply` raises becomes `Failed`.
+    stops before its last piece until `go` is set. An error that `reply` raises becomes `Failed`. Asked who
+    answers, it `expects` the opening that ends so.
     """
 
     outgoing: object = ToLlm
@@ -86,6 +89,8 @@ class FakeLlm:
         self.settled: list[Prompt] = []
         self.drafts: list[Prompt] = []
         self.p_close = 0.0
+        self.expects = ""
+        self.asked: list[tuple[tuple[Part, ...], ...]] = []
         self.cancelled: list[int] = []
         self.hold = False
         self.go = asyncio.Event()
@@ -106,9 +111,11 @@ class FakeLlm:
                 new = len(prompt.blocks) - self._known.get(prompt.persona_id, 0)
                 self._known[prompt.persona_id] = len(prompt.blocks)
                 channel.send(Settled(prompt.persona_id, max(0, new)))
-            case Draft(prompt=prompt):
+            case Draft(prompt=prompt, openings=openings):
                 self.drafts.append(prompt)
-                channel.send(Drafted(prompt.persona_id, 1, self.p_close))
+                self.asked.append(openings)
+                shares = tuple(0.9 * (parts[-1].text.strip() == self.expects) for parts in openings)
+                channel.send(Drafted(prompt.persona_id, 1, self.p_close, shares))
             case LoadAdapter(adapter_id=adapter_id):
                 channel.send(AdapterLoaded(adapter_id, 1))
 
@@ -138,7 +145,8 @@ class FakeEar:
     """Hears `words`, with so much `confidence`, in whatever comes, up to the last sample that is not zero;
     silence after it counts, and after a fifth of a second of it comes another utterance.
 
-    With `row_width` it is a native ear, which gives a row for each word: its number, as often.
+    With `row_width` it is a native ear, which gives a row for each word: its number, as often. While `asks`
+    each utterance ends unclear, until the test says with `reconsider` what it was.
     """
 
     outgoing: object = ToHearing
@@ -149,6 +157,10 @@ class FakeEar:
         self._row_width = row_width
         self._streams: dict[int, _FakeStream] = {}
         self.num_samples = 0
+        self.asks = False
+        self.unclear: list[Unclear] = []
+        self._num_unclear = 0
+        self._closing: set[int] = set()
 
     def handle(self, record: Record, payload: bytes, channel: Channel) -> None:
         match record:
@@ -161,7 +173,26 @@ class FakeEar:
                 stream = self._streams.pop(stream_id)
                 if stream.is_open:
                     channel.send(self._words(stream_id, stream))
-                channel.send(EarClosed(stream_id))
+                    self._ask(stream_id, stream, channel)
+                self._closing.add(stream_id)
+                self._end_if_over(stream_id, channel)
+
+    def reconsider(self, text: str, channel: Channel) -> None:
+        """The utterance that was unclear first was this."""
+        unclear = self.unclear.pop(0)
+        channel.send(Reconsidered(unclear.stream_id, unclear.utterance, text))
+        self._end_if_over(unclear.stream_id, channel)
+
+    def _end_if_over(self, stream_id: int, channel: Channel) -> None:
+        if stream_id in self._closing and all(u.stream_id != stream_id for u in self.unclear):
+            self._closing.remove(stream_id)
+            channel.send(EarClosed(stream_id))
+
+    def _ask(self, stream_id: int, stream: _FakeStream, channel: Channel) -> None:
+        if self.asks:
+            self._num_unclear += 1
+            self.unclear.append(Unclear(stream_id, self._num_unclear, stream.last_speech))
+            channel.send(self.unclear[-1])
 
     def _hear(self, stream_id: int, stream: _FakeStream, payload: bytes, channel: Channel) -> None:
         samples = np.frombuffer(payload, dtype="<i2")
@@ -177,9 +208,12 @@ class FakeEar:
             channel.send(self._words(stream_id, stream, ("hearing.chunk", 0.0, 0.001)))
         stream.num_samples += samples.size
         silence_ms = (stream.at(0) - stream.last_speech) * 1000 // EAR_RATE_HZ
-        if stream.last_speech and silence_ms > 0:
-            channel.send(SpeechPaused(stream_id, stream.at(0), silence_ms, 1.0))
-            stream.is_open = stream.is_open and silence_ms < UTTERANCE_END_MS
+        if not stream.last_speech or silence_ms <= 0:
+            return
+        if stream.is_open and silence_ms >= UTTERANCE_END_MS:
+            stream.is_open = False
+            self._ask(stream_id, stream, channel)
+        channel.send(SpeechPaused(stream_id, stream.at(0), silence_ms, 1.0))
 
     def _words(self, stream_id: int, stream: _FakeStream, *stages: StageTuple) -> Words:
         by_bridge = not self._row_width
@@ -276,7 +310,7 @@ class FakeWorker(Protocol):
 
 
 class FakeProcess:
-    """One fake worker at the end of its line."""
+    """One fake worker at the end of its line; `theirs` is its own end."""
 
     def __init__(self, link: Link, worker: FakeWorker, facts: dict[str, object]) -> None:
         self._link = link
@@ -288,13 +322,13 @@ class FakeProcess:
         ours, theirs = socket.socketpair()
         with closing(Rings.create(self._link.line.worker)) as rings:
             self._channel = await Channel.open(ours, self._link.incoming, Payloads.of_front(rings))
-            self._theirs = await Channel.open(theirs, self._worker.outgoing, Payloads.of_worker(rings))
+            self.theirs = await Channel.open(theirs, self._worker.outgoing, Payloads.of_worker(rings))
         self._tasks = [asyncio.create_task(self._serve()), asyncio.create_task(self._deliver())]
         self._link.line.up(self._channel, Ready(self._link.line.worker, 0.0, self._facts))
 
     async def die(self) -> None:
         """As after kill -9: the socket closes without a word."""
-        await self._theirs.close()
+        await self.theirs.close()
         await asyncio.gather(*self._tasks)
 
     async def stop(self) -> None:
@@ -302,13 +336,13 @@ class FakeProcess:
         await self._channel.close()
 
     async def _serve(self) -> None:
-        async for record, payload in self._theirs.messages():
+        async for record, payload in self.theirs.messages():
             if isinstance(record, Ping):
-                self._theirs.send(Pong(record.nonce, alive=True))
+                self.theirs.send(Pong(record.nonce, alive=True))
             elif isinstance(record, Inspect):
-                self._theirs.send(Stats(record.nonce, {"fake": True}))
+                self.theirs.send(Stats(record.nonce, {"fake": True}))
             else:
-                self._worker.handle(record, payload, self._theirs)
+                self._worker.handle(record, payload, self.theirs)
 
     async def _deliver(self) -> None:
         async for record, payload in self._channel.messages():

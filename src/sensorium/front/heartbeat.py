@@ -8,7 +8,7 @@ socket and no clock of its own.
 from __future__ import annotations
 
 EVERY_S = 0.1
-MAX_ANNOUNCED_S = 60.0
+MAX_ANNOUNCED_S = 30.0
 # With the restart of the slowest worker below 3 s; more than any single computation takes.
 HUNG_AFTER_S = 1.0
 

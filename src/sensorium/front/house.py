@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sensorium import garbage
+from sensorium import garbage, priority
 from sensorium.budgets import Meter
 from sensorium.clock import Clock, SystemClock
 from sensorium.config import Config
@@ -93,6 +93,7 @@ class House:
             await self._open_room()
             stack.enter_context(self.pauses.measuring())
             stack.enter_context(garbage.put_off())
+            stack.enter_context(priority.before_others())
             self._background.start(tidy(self._open.turns))
             self._stack = stack.pop_all()
         return self

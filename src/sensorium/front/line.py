@@ -202,9 +202,13 @@ class Line:
         """To whoever waits for `key`; nobody: it came too late, is dropped and counted."""
         queue = self._waiting.get(key)
         if queue is None:
-            self._counters.add("late_messages_total", worker=self.worker)
+            self.late()
         else:
             queue.put_nowait(message)
+
+    def late(self) -> None:
+        """Counts what came when nobody had a use for it any more."""
+        self._counters.add("late_messages_total", worker=self.worker)
 
     def deliver_common(self, record: Record) -> bool:
         """Handles what every worker may say. False when the record is one of its own."""

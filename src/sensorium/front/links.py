@@ -16,7 +16,7 @@ from sensorium.errors import WorkerFailed, from_wire
 from sensorium.front.line import Answers, Channel, Line, Message
 from sensorium.metrics import Counters
 from sensorium.persona import Voice
-from sensorium.request import AdapterUse, Prompt
+from sensorium.request import AdapterUse, Part, Prompt
 from sensorium.wire.records import (
     AdapterLoaded,
     Began,
@@ -37,6 +37,7 @@ from sensorium.wire.records import (
     LoadAdapter,
     OpenEar,
     PhraseSpoken,
+    Reconsidered,
     Record,
     Said,
     Say,
@@ -51,6 +52,7 @@ from sensorium.wire.records import (
     SpeechStarted,
     SpeechSuspected,
     Spoken,
+    Unclear,
     Words,
     WordSpoken,
 )
@@ -58,7 +60,16 @@ from sensorium.wire.records import (
 # How far a turn's sound may be ahead of whoever listens. What is not granted is not computed.
 AHEAD_MS = 2_000
 
-EarEvent = SpeechSuspected | SpeechStarted | Words | SpeechPaused | SpeechResumed | EarClosed
+EarEvent = (
+    SpeechSuspected
+    | SpeechStarted
+    | Words
+    | Unclear
+    | Reconsidered
+    | SpeechPaused
+    | SpeechResumed
+    | EarClosed
+)
 
 
 class Pcm(NamedTuple):
@@ -112,13 +123,18 @@ class LlmLink:
         return record.processed_tokens
 
     async def draft(
-        self, prompt: Prompt, rows: bytes, close: str, adapters: tuple[AdapterUse, ...] = ()
+        self,
+        prompt: Prompt,
+        rows: bytes,
+        close: str,
+        adapters: tuple[AdapterUse, ...] = (),
+        openings: tuple[tuple[Part, ...], ...] = (),
     ) -> Drafted:
         """Prefills what somebody is saying; see `Draft`. Raises WorkerDied, BadInput for a second one of the
         same persona."""
         channel = await self.line.channel()
         with self.line.waiting(("draft", prompt.persona_id)) as answers:
-            channel.send(Draft(prompt, close, adapters), rows)
+            channel.send(Draft(prompt, close, adapters, openings), rows)
             record, _ = await answers.get()
         assert isinstance(record, Drafted)
         return record

@@ -14,7 +14,7 @@ from sensorium.dialogue.turn_taking import Event
 from sensorium.front.links import EarEvent
 from sensorium.prompting.view import Rows
 from sensorium.trace import Stage
-from sensorium.wire.records import UNCLEAR_BELOW, SpeechStarted, Words
+from sensorium.wire.records import UNCLEAR_BELOW, Reconsidered, SpeechStarted, Words
 
 EAR_RATE_HZ = 16_000
 PIECE_S = 0.02
@@ -26,6 +26,7 @@ class Utterance(NamedTuple):
 
     `rows`: from a native ear, one for each word of `text`, float32 little-endian, `row_width` numbers each;
     none of words that came `by_bridge`. `confidence` 0 to 1 is that of the words, where the ear gives one.
+    `p_answers`: by persona id, how likely the mind thinks that each answers, if it has read just this text.
     """
 
     text: str
@@ -36,6 +37,7 @@ class Utterance(NamedTuple):
     row_width: int = 0
     confidence: float = 1.0
     by_bridge: bool = False
+    p_answers: tuple[tuple[str, float], ...] = ()
 
 
 class SentLog:
@@ -84,6 +86,8 @@ class HeardSoFar:
         elif isinstance(event, Words):
             self._rows, self._trusted = rows, event.confidence
             self.by_bridge = self.by_bridge or event.by_bridge
+        elif isinstance(event, Reconsidered):
+            self.by_bridge = self.by_bridge or bool(event.text)
 
 
 def as_heard(utterance: Utterance, text: str) -> tuple[tuple[Rows | str, ...], bytes]:

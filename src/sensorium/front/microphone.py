@@ -31,7 +31,7 @@ from sensorium.front.happenings import to_nobody
 from sensorium.front.links import EarEvent, EarStream, HearingLink
 from sensorium.front.listening import HeardSoFar, SentLog, Utterance
 from sensorium.trace import Stage
-from sensorium.wire.records import EarClosed, Words
+from sensorium.wire.records import EarClosed, Reconsidered, Words
 
 
 class Drafting(Protocol):
@@ -60,8 +60,10 @@ class Microphone:
         endpointing: Endpointing | None,
         drafting: Drafting | None,
         captions: Captions,
+        late: Callable[[], None],
     ) -> None:
         self._ear = ear
+        self._late = late
         self._sent = sent
         self._clock = clock
         self._started_s = clock.now_s()
@@ -71,6 +73,7 @@ class Microphone:
         self._events: asyncio.Queue[Event | _FromEar | Exception] = asyncio.Queue()
         self._heard = HeardSoFar()
         self._stages: list[Stage] = []
+        self._opinion = Opinion("", 0.0)
 
     @classmethod
     @asynccontextmanager
@@ -88,7 +91,7 @@ class Microphone:
         captions = captions or Captions("", to_nobody)
         sent = SentLog(sample_rate_hz)
         async with hearing.open(sample_rate_hz) as ear:
-            microphone = cls(ear, sent, clock, endpointing, drafting, captions)
+            microphone = cls(ear, sent, clock, endpointing, drafting, captions, hearing.line.late)
             tasks = [
                 asyncio.create_task(_feed(ear, sound, sent, clock)),
                 asyncio.create_task(microphone._pump()),
@@ -118,6 +121,8 @@ class Microphone:
         due_s: float | None = None
         while True:
             event = await self._next(due_s)
+            if isinstance(event, Opinion):
+                self._opinion = event
             decision = self._taker.handle(event, self._clock.now_s())
             due_s = decision.until_s if isinstance(decision, Wait | Hold) else self._clock.now_s()
             if isinstance(decision, Reply):
@@ -152,6 +157,7 @@ class Microphone:
             row_width=self._ear.row_width,
             confidence=self._heard.confidence,
             by_bridge=self._heard.by_bridge,
+            p_answers=self._opinion.p_answers if self._opinion.text == text else (),
         )
 
     async def _next(self, due_s: float | None) -> Event:
@@ -165,6 +171,9 @@ class Microphone:
         if not isinstance(event, _FromEar):
             return event
         heard, rows = event
+        if isinstance(heard, Reconsidered) and not self._taker.awaits(heard.utterance, self._clock.now_s()):
+            self._late()
+            return heard
         self._heard.take(heard, rows)
         self._captions.heard(heard)
         if isinstance(heard, Words):

@@ -32,6 +32,7 @@ from sensorium.prompting import format as prompt_formats
 from sensorium.prompting.cache import CompositionCache
 from sensorium.prompting.compose import before_close
 from sensorium.prompting.format import PromptFormat
+from sensorium.prompting.next_speaker import openings
 from sensorium.prompting.view import View
 from sensorium.prompting.words import written
 from sensorium.refusals import RefusalLog
@@ -169,6 +170,7 @@ class OpenRoom:
             llm=self._staff.llm,
             compose=lambda view: before_close(self._compose(view), self.prompt_format),
             close=self.prompt_format.message_close,
+            openings=lambda reader, here: openings(reader, here, self.prompt_format),
             floor=self._floor,
             adapters=self._adapters,
             clock=clock,

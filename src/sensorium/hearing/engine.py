@@ -21,14 +21,12 @@ class Hypothesis(NamedTuple):
 
     `text`: all its words, lower-case, "" when none yet. `confidence`: 0 to 1, 1.0 of engines that do not say.
     `rows`: float32 (n, width of the mind), those of the words that are new with this call, so that row i of
-    an utterance is word i of its text; none of bridges. `by_bridge`: a bridge was asked although the engine
-    is none, and its words are these; rows of the utterance count no more.
+    an utterance is word i of its text; none of bridges.
     """
 
     text: str
     confidence: float = 1.0
     rows: NDArray[np.float32] = NO_ROWS
-    by_bridge: bool = False
 
 
 class Engine(Protocol):

@@ -53,6 +53,14 @@ class Words(NamedTuple):
     by_bridge: bool
 
 
+class Unclear(NamedTuple):
+    """The utterance is over and its words cannot be trusted. `sound`: all of it, float32 (n,), 16 kHz.
+    `until_sample` as of `Words`."""
+
+    sound: NDArray[np.float32]
+    until_sample: int
+
+
 class SpeechPaused(NamedTuple):
     """`at_sample`: where the speech ended. Repeats as the silence grows."""
 
@@ -65,7 +73,7 @@ class SpeechResumed(NamedTuple):
     at_sample: int
 
 
-Event = SpeechSuspected | SpeechStarted | Rows | Words | SpeechPaused | SpeechResumed
+Event = SpeechSuspected | SpeechStarted | Rows | Words | Unclear | SpeechPaused | SpeechResumed
 
 
 class Limits(NamedTuple):
@@ -94,10 +102,16 @@ FOR_BRIDGES = Limits(utterance_end=15)
 
 
 class Listener:
-    """Feed sound in any pieces, get events in the order in which they happened."""
+    """Feed sound in any pieces, get events in the order in which they happened. Utterances that the engine
+    trusts less than `clear_from` end with `Unclear`."""
 
     def __init__(
-        self, engine: Engine, vad: VoiceActivity, counters: Counters, limits: Limits | None = None
+        self,
+        engine: Engine,
+        vad: VoiceActivity,
+        counters: Counters,
+        limits: Limits | None = None,
+        clear_from: float = 0.0,
     ) -> None:
         self._engine = engine
         self._vad = vad
@@ -113,6 +127,8 @@ class Listener:
         self._speech_end = 0
         self._text, self._confidence = "", 0.0
         self._num_rows = 0
+        self._clear_from = clear_from
+        self._sound: list[NDArray[np.float32]] = []  # of the utterance; kept only where it may be unclear
 
     def feed(self, pcm: NDArray[np.float32]) -> list[Event]:
         """`pcm` float32 (n,), 16 kHz, any n. Raises BadInput for another shape or type."""
@@ -179,10 +195,16 @@ class Listener:
         return [SpeechStarted(at_sample)]
 
     def _hear(self, sound: NDArray[np.float32]) -> list[Event]:
+        if self._clear_from:
+            self._sound.append(sound)
         return self._report(self._engine.feed(sound))
 
     def _finish(self) -> list[Event]:
-        events = self._report(self._engine.finish())
+        heard = self._engine.finish()
+        events = self._report(heard)
+        if heard.confidence < self._clear_from:
+            events.append(Unclear(np.concatenate(self._sound), self._speech_end))
+        self._sound.clear()
         self._engine.reset()
         self._open = False
         return events
@@ -195,10 +217,7 @@ class Listener:
             self._num_rows += len(heard.rows)
         if heard.text != self._text or (heard.text and heard.confidence != self._confidence):
             self._text, self._confidence = heard.text, heard.confidence
-            by_bridge = heard.by_bridge or self._engine.is_bridge
-            events.append(Words(heard.text, self._speech_end, heard.confidence, by_bridge))
-        if heard.by_bridge:
-            self._counters.add("bridge_calls_total", kind="stt")
+            events.append(Words(heard.text, self._speech_end, heard.confidence, self._engine.is_bridge))
         return events
 
     def _paused(self) -> list[Event]:

@@ -22,7 +22,8 @@ class AdapterSet(NamedTuple):
 
 
 class Activation:
-    """`before` computes all tokens up to position `start`, `after` those from there on.
+    """`before` computes all tokens up to position `start`, `after` those from there on; `invocation` may be
+    empty.
 
     `start` is the first token of the last invocation in the prompt's VOLATILE part (as llama-server looks for
     it), or, when there is none, the drawn token that completes the invocation; None until then.
@@ -33,7 +34,7 @@ class Activation:
     ) -> None:
         self.before = before
         self.after = after
-        self._invocation = invocation
+        self.invocation = invocation
         self.start = _last_start(invocation, prompt.ids, prompt.history)
         self._recent = tuple(prompt.ids[prompt.history :])[-len(invocation) :] if invocation else ()
 
@@ -43,9 +44,9 @@ class Activation:
 
     def drawn(self, token: int, position: int) -> None:
         """`token` of the reply will be computed at `position`."""
-        if self._invocation and self.start is None:
-            self._recent = (*self._recent, token)[-len(self._invocation) :]
-            if self._recent == self._invocation:
+        if self.invocation and self.start is None:
+            self._recent = (*self._recent, token)[-len(self.invocation) :]
+            if self._recent == self.invocation:
                 self.start = position
 
 

@@ -59,7 +59,9 @@ class Drawing:
 
     def _begin_speech(self, job: Job, end: int) -> None:
         assert self._speech is not None and job.sampler is not None
-        job.speaking = Speaking(self._speech, split_words(self._speech, job.text), end)
+        job.speaking = Speaking(
+            self._speech, split_words(self._speech, job.text), end, job.activation.invocation
+        )
         # Temperature, penalties and grammar were meant for the text.
         job.sampler.close()
         job.sampler = None

@@ -33,8 +33,8 @@ class Request(NamedTuple):
 
     `turn_id` is unique among the requests under way; of settling ones the sign is negative. `close` above -1
     makes of such a request the draft of a turn: it is kept to its very end, and `Settled` tells how likely
-    the model thinks that token next. `rows` are the embedding rows of
-    the prompt, float32 (prompt.num_rows, embedding_width), None without any.
+    the model thinks that token next, and behind it each of `openings` (token ids). `rows` are the
+    embedding rows of the prompt, float32 (prompt.num_rows, embedding_width), None without any.
     `speech_tokens` above 0 asks for speech behind the text, of at most so many tokens.
     """
 
@@ -48,6 +48,7 @@ class Request(NamedTuple):
     rows: NDArray[np.float32] | None = None
     speech_tokens: int = 0
     close: int = -1
+    openings: tuple[tuple[int, ...], ...] = ()
 
     @property
     def max_reply(self) -> int:
@@ -103,12 +104,13 @@ class Finished(NamedTuple):
 
 class Settled(NamedTuple):
     """The prompt of a settling request is in memory (or was cancelled, or found no room: then `p_close` of a
-    draft is 0)."""
+    draft is 0). `p_openings`: of each of its openings; empty when they found no room."""
 
     turn_id: int
     persona_id: str
     processed_tokens: int
     p_close: float = 0.0
+    p_openings: tuple[float, ...] = ()
 
 
 class Failed(NamedTuple):
@@ -141,6 +143,7 @@ class Job:
     num_adapted: int = 0
     num_drawn: int = 0
     p_close: float = 0.0
+    p_openings: tuple[float, ...] = ()
     pending: int | None = None
     text: list[tuple[int, bytes]] = field(default_factory=list)
     speaking: Speaking | None = None

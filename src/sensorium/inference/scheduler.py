@@ -71,7 +71,7 @@ class Scheduler:
         self.prefix_cache = PrefixCache(backend.info.fingerprint, self.sequences)
         self._admission = Admission(self.sequences, self.prefix_cache, adapters)
         self._drawing = Drawing(backend, clock, speech)
-        self._drafts = Drafts(backend, self.prefix_cache)
+        self._drafts = Drafts(backend, self.sequences, self.prefix_cache)
         self.pace = Pace()
         self.totals: Counter[str] = Counter()
         self.batch_ms = Window()
@@ -241,12 +241,13 @@ class Scheduler:
                 if job.num_computed in job.prompt.tier_ends:
                     self.prefix_cache.park(job.prompt, job.prefix_key, job.num_computed, span.sequence)
             job.pending = None
+        settled = [job for job, _, _ in batch if job.settles and not job.num_prompt_left]
+        for job in settled:
+            job.p_close = self._drafts.keep(job) if job.is_draft else 0.0
         for job, _, span in batch:
             if job.settles:
-                if not job.num_prompt_left:
-                    job.p_close = self._drafts.keep(job) if job.is_draft else 0.0
-                    self._end(job, "end")
-            elif span.wants_logits:
+                continue
+            if span.wants_logits:
                 try:
                     reason = self._drawing.draw(job, self._events)
                 except SensoriumError as e:
@@ -254,12 +255,17 @@ class Scheduler:
                 else:
                     if reason:
                         self._end(job, reason)
+        for job in settled:
+            # Asking computes: the logits of this batch are gone after it.
+            job.p_openings = self._drafts.ask(job)
+            self._end(job, "end")
 
     def _end(self, job: Job, reason: str) -> None:
         persona_id = job.request.persona_id
         if job.settles:
             self._settled[persona_id] += job.num_processed
-            self._events.append(Settled(job.turn_id, persona_id, job.num_processed, job.p_close))
+            asked = (job.p_close, job.p_openings)
+            self._events.append(Settled(job.turn_id, persona_id, job.num_processed, *asked))
         else:
             self._drawing.flush(job, self._events)
             stages = job.stages(self._clock.now_s())

@@ -28,7 +28,8 @@ from sensorium.request import SpeechFormat
 
 class SpeechTokens(NamedTuple):
     """A `SpeechFormat` in ids. That of a code is first_code + group * codes_per_group + code; phonemes are
-    `phonemes` ids from `first_phoneme` on, none where there are none. `pronunciations`: of known words."""
+    `phonemes` ids from `first_phoneme` on, none where there are none, `speakers` likewise. `pronunciations`:
+    of known words."""
 
     open: int
     close: int
@@ -38,6 +39,7 @@ class SpeechTokens(NamedTuple):
     first_phoneme: int = 0
     phonemes: int = 0
     pronunciations: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+    speakers: tuple[int, ...] = ()
 
     @property
     def end_of_codes(self) -> int:
@@ -85,9 +87,18 @@ def find_tokens(
     phonemes = range(found.first_phoneme, found.end_of_phonemes)
     if phonemes.stop > backend.info.vocab_size or not all(backend.piece(i)[1] for i in phonemes):
         raise BundleError(f"the model has no {len(phonemes)} special tokens from {speech.first_phoneme} on")
-    taken = [opening, closing, *range(first, end), *phonemes]
+    if speech.speakers:
+        first_speaker = backend.special(speech.first_speaker)
+        found = found._replace(speakers=tuple(range(first_speaker, first_speaker + speech.speakers)))
+    if found.speakers[-1:] >= (backend.info.vocab_size,) or not all(
+        backend.piece(i)[1] for i in found.speakers
+    ):
+        raise BundleError(f"the model has no {speech.speakers} special tokens from {speech.first_speaker} on")
+    taken = [opening, closing, *range(first, end), *phonemes, *found.speakers]
     if len({*taken}) < len(taken) or len({*speech.phonemes}) < len(speech.phonemes):
-        raise BundleError(f"{speech.open}, {speech.close}, phonemes and codes of speech are not distinct")
+        raise BundleError(
+            f"{speech.open}, {speech.close}, phonemes, speakers and codes of speech are not distinct"
+        )
     return found
 
 
@@ -111,23 +122,27 @@ def pronounce(tokens: SpeechTokens, word: str) -> tuple[int, ...]:
 
 
 class Speaking:
-    """Of one reply of these `words`, from the token `end` that ended its text.
+    """Of one reply of these `words`, from the token `end` that ended its text. What invokes its voice may be
+    more than `open`; all of `invocation` is put there.
 
     While `must_read`, show it the model's logits; `over` ends it, else `next_token` is what stands next.
     """
 
-    def __init__(self, tokens: SpeechTokens, words: Sequence[Word], end: int) -> None:
+    def __init__(
+        self, tokens: SpeechTokens, words: Sequence[Word], end: int, invocation: tuple[int, ...] = ()
+    ) -> None:
         self._tokens = tokens
         self._words = words
         self._end = end
         self._num_texts = 0
-        self._next = deque([end, tokens.open])
+        opening = invocation if invocation[:1] == (tokens.open,) else (tokens.open,)
+        self._next = deque([end, *opening])
         self._frame: list[int] = []
         self._goes_on = 1.0
         # Of the word that sounds: whether its phonemes are known, and those that are still to come.
         self._is_known = False
         self._phonemes: deque[int] = deque()
-        # Two tokens are not of the speech: `end`, which is the text's, and `open`.
+        # What is not of the speech: `end`, which is the text's, and what opens it.
         self.num_tokens = -len(self._next)
         self.over = False
         self._put_text()

@@ -19,6 +19,7 @@ from sensorium.request import Part, Prompt, Scope, Tier
 
 MAX_REMEMBERED_PARTS = 8192
 MAX_ROWS = 1 << 16
+MAX_OPENING_PARTS = 8
 # Stands in `ids` where a row stands; no token has it.
 ROW = -1
 
@@ -136,6 +137,16 @@ class Tokenizer:
         return TokenizedPrompt(
             ids, tuple(marks), shared, persona, history, tuple(block_tokens), tuple(runs), tuple(drafts)
         )
+
+    def opening(self, parts: Sequence[Part]) -> tuple[int, ...]:
+        """Special tokens, and of each plain part its first token. Raises BundleError as `prompt` does,
+        BadInput when no token is there, for rows, and for more than MAX_OPENING_PARTS."""
+        if len(parts) > MAX_OPENING_PARTS or any(part.rows for part in parts):
+            raise BadInput("an opening is some special tokens and a name")
+        ids = tuple(token for part in parts for token in self._part(part)[:1])
+        if not ids:
+            raise BadInput("an opening without a token")
+        return ids
 
     def _part(self, part: Part) -> array[int]:
         known = self._parts.get(part)

@@ -1,7 +1,7 @@
 """The mouth of a turn that the mind speaks itself: codes of words in, samples and where each word lies out.
 
-Counts time in samples of the turn. Knows nothing of tokens, sockets or other turns: the voice is in the
-codes.
+Counts time in samples of the turn; when they leave is for `playout.py` to say. Knows nothing of tokens,
+sockets or other turns: the voice is in the codes.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from typing import Protocol
 
 import numpy as np
 
+from sensorium.clock import Clock, SystemClock
 from sensorium.errors import BadInput
 from sensorium.persona import Voice
 from sensorium.speech.codec import CODES_PER_FRAME, FRAME_SAMPLES, MAX_FRAMES_AT_ONCE, Codes, check_codes
-from sensorium.speech.mouth import FIRST_CHUNK_MS, LATER_CHUNK_MS, Events, Pcm, Samples, Word, WordCodes
+from sensorium.speech.mouth import LATER_CHUNK_MS, Events, Pcm, Samples, Word, WordCodes
+from sensorium.speech.playout import Lead, Playout
 
 SAMPLE_RATE_HZ = 16_000
 MAX_FRAMES_PER_TURN = MAX_FRAMES_AT_ONCE  # a minute
 
-_FIRST_SAMPLES = FIRST_CHUNK_MS * SAMPLE_RATE_HZ // 1000
 _LATER_SAMPLES = LATER_CHUNK_MS * SAMPLE_RATE_HZ // 1000
 _WARM_FRAMES = 4
 
@@ -38,15 +39,19 @@ class CodecStream(Protocol):
 
 
 class NativeVoice:
-    """An `Engine` over a codec; each mouth gets a stream of its own from `open_stream`."""
+    """An `Engine` over a codec; each mouth gets a stream of its own from `open_stream`. `lead` is what they
+    learn from one another."""
 
     sample_rate_hz = SAMPLE_RATE_HZ
     ladder = (1, 2, 5)
 
-    def __init__(self, open_stream: Callable[[], CodecStream], engine: str = "codec") -> None:
-        self.engine = engine
+    engine = "codec"
+
+    def __init__(self, open_stream: Callable[[], CodecStream], clock: Clock | None = None) -> None:
         self.frames_at_once = 1
+        self.lead = Lead()
         self._open_stream = open_stream
+        self._clock = clock or SystemClock()
 
     def warm_up(self) -> dict[str, object]:
         stream = self._open_stream()
@@ -56,7 +61,8 @@ class NativeVoice:
 
     def open(self, voice: Voice) -> NativeMouth:
         """`voice` is how a bridge would sound; here the mind has chosen already."""
-        return NativeMouth(self._open_stream(), lambda: self.frames_at_once)
+        playout = Playout(self.lead, self._clock, SAMPLE_RATE_HZ)
+        return NativeMouth(self._open_stream(), playout, lambda: self.frames_at_once)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -65,14 +71,17 @@ class NativeVoice:
 class NativeMouth:
     """A `Mouth` that takes `WordCodes`, words in order.
 
-    The first samples leave with the second frame; each chunk after them is at least as long as all before it,
-    up to 200 ms, so that a mind that keeps up is never waited for. A word without codes is in the sound of
+    The first samples leave with the second frame, or more where replies were late before; each chunk after
+    them as soon as the listener needs it, up to 200 ms. A word without codes is in the sound of
     its neighbour and no `Word` tells of it. After the first chunk the codec makes `frames_at_once()` frames
     in one call, which is cheaper.
     """
 
-    def __init__(self, stream: CodecStream, frames_at_once: Callable[[], int] = lambda: 1) -> None:
+    def __init__(
+        self, stream: CodecStream, playout: Playout, frames_at_once: Callable[[], int] = lambda: 1
+    ) -> None:
         self._stream = stream
+        self._playout = playout
         self._frames_at_once = frames_at_once
         self._codes = np.zeros((0, CODES_PER_FRAME), np.int16)  # no sound was made of them yet
         self._pending = np.zeros(0, np.int16)
@@ -106,7 +115,7 @@ class NativeMouth:
             if self._num_samples and len(self._codes) < self._frames_at_once():
                 continue
             self._decode()
-            if len(self._pending) and len(self._pending) >= self._chunk_limit():
+            while self._playout.may_leave(len(self._pending)):
                 yield from self._give()
 
     def flush(self) -> Events:
@@ -116,20 +125,17 @@ class NativeMouth:
         self._pending = np.concatenate((self._pending, self._stream.flush()))
         while len(self._pending):
             yield from self._give()
+        self._playout.over()
         yield from self._over()
 
     def _decode(self) -> None:
         codes, self._codes = self._codes, self._codes[:0]
         self._pending = np.concatenate((self._pending, self._stream.feed(codes)))
 
-    def _chunk_limit(self) -> int:
-        if self._num_samples == 0:
-            return 0
-        return min(max(_FIRST_SAMPLES, self._num_samples), _LATER_SAMPLES)
-
     def _give(self) -> Events:
         chunk, self._pending = self._pending[:_LATER_SAMPLES], self._pending[_LATER_SAMPLES:]
         self._num_samples += len(chunk)
+        self._playout.left(len(chunk))
         yield Pcm(chunk)
         yield from self._over()
 

@@ -239,28 +239,12 @@ class Learner:
         return batch._replace(read=read)
 
     def _batch_loss(self, batch: Batch) -> Tensor:
-        logits, wanted, weights = self._foreseen(batch, self._lora)
+        logits, wanted, weights = _foreseen(self._decoder, batch, self._lora)
         losses = functional.cross_entropy(logits, wanted, reduction="none")
         return (losses * weights).sum() / weights.sum()
 
-    def _foreseen(self, batch: Batch, lora: Lora) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (n, tokens), what was said (n,) and its weight, of all that has weight."""
-        states = self._decoder.states(batch.read[:, :-1], lora, batch.acts[:, :-1])
-        weights = batch.weights[:, 1:]
-        counts = weights > 0
-        return self._decoder.logits(states[counts]), batch.ids[:, 1:][counts], weights[counts]
-
     def _score(self) -> Score:
-        total, right, num = 0.0, 0, 0
-        with torch.no_grad():
-            for first in range(0, len(self.held_out), _ROWS_AT_ONCE):
-                batch = make_batch(self._speech, self.held_out[first : first + _ROWS_AT_ONCE], None)
-                logits, wanted, weights = self._foreseen(batch, self._lora)
-                logits, wanted = logits[weights == 1.0], wanted[weights == 1.0]
-                total += float(functional.cross_entropy(logits, wanted, reduction="sum"))
-                right += int((logits.argmax(-1) == wanted).sum())
-                num += len(wanted)
-        return Score(total / max(num, 1), right / max(num, 1))
+        return score(self._decoder, self._speech, self.held_out, self._lora)
 
     def _values(self) -> list[Tensor]:
         return [parameter.detach().clone() for parameter in self._lora.parameters()]
@@ -270,6 +254,30 @@ class Learner:
             if value.shape != parameter.shape or not bool(torch.isfinite(value).all()):
                 raise ValueError("not the matrices of this learner")
         return values
+
+
+def score(
+    decoder: Decoder, speech: SpeechTokens, sentences: Sequence[Sentence], lora: Lora | None = None
+) -> Score:
+    """How well these sentences are foreseen; by the mind alone without `lora`."""
+    total, right, num = 0.0, 0, 0
+    with torch.no_grad():
+        for first in range(0, len(sentences), _ROWS_AT_ONCE):
+            batch = make_batch(speech, sentences[first : first + _ROWS_AT_ONCE], None)
+            logits, wanted, weights = _foreseen(decoder, batch, lora)
+            logits, wanted = logits[weights == 1.0], wanted[weights == 1.0]
+            total += float(functional.cross_entropy(logits, wanted, reduction="sum"))
+            right += int((logits.argmax(-1) == wanted).sum())
+            num += len(wanted)
+    return Score(total / max(num, 1), right / max(num, 1))
+
+
+def _foreseen(decoder: Decoder, batch: Batch, lora: Lora | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits (n, tokens), what was said (n,) and its weight, of all that has weight."""
+    states = decoder.states(batch.read[:, :-1], lora, batch.acts[:, :-1])
+    weights = batch.weights[:, 1:]
+    counts = weights > 0
+    return decoder.logits(states[counts]), batch.ids[:, 1:][counts], weights[counts]
 
 
 def make_batch(speech: SpeechTokens, sentences: Sequence[Sentence], rng: np.random.Generator | None) -> Batch:

@@ -1,7 +1,7 @@
 """How a spoken reply stands in a mind's sequence: the ids that a voice learns from.
 
     <|begin|> <|self|> w1 ... wN <|end|>
-    <|speak|> w1 w2 [sounds of w1] w3 [sounds of w2] ... <|end|> [sounds of wN] <|done|>
+    <|speak|> [speaker] w1 w2 [sounds of w1] w3 [sounds of w2] ... <|end|> [sounds of wN] <|done|>
 
 A sound is a phoneme and its codes. The same as `inference/speaking.py` writes it when a persona speaks. Knows
 nothing of sound and of learning.
@@ -34,11 +34,17 @@ class Sound(NamedTuple):
 
 
 class Sentence(NamedTuple):
-    """`ids` int32 (n,) of a spoken reply; from `speak_at` on the voice acts. `text` is what is said."""
+    """`ids` int32 (n,) of a spoken reply. The voice acts from `speak_at` on, the last token of what opens the
+    speech. `text` is what is said."""
 
     text: str
     ids: NDArray[np.int32]
     speak_at: int
+
+    def by(self, speaker: int) -> Sentence:
+        """The same, begun with the token of one of the mind's own voices."""
+        ids = np.insert(self.ids, self.speak_at + 1, speaker)
+        return self._replace(ids=ids, speak_at=self.speak_at + 1)
 
 
 class Script:

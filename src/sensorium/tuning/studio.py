@@ -21,7 +21,7 @@ from sensorium.errors import BadInput, BundleError
 from sensorium.hearing.encoder import EarModel, Encoder
 from sensorium.inference.llama import LlamaBackend, LlamaConfig
 from sensorium.inference.speaking import SpeechTokens
-from sensorium.tuning import alignment, codec_encoder, decoder, kept, voice_file
+from sensorium.tuning import alignment, codec_encoder, decoder, kept, speakers, voice_file
 from sensorium.tuning.learning import Learner, Progress, Settings
 from sensorium.tuning.recordings import STOP, LeftOut, Recording, read_folder
 from sensorium.tuning.script import Script, Sentence, speech_of
@@ -33,12 +33,14 @@ _PREVIEW_WORDS = 12
 
 
 class Prepared(NamedTuple):
-    """`seconds` of the recordings that are used."""
+    """`seconds` of the recordings that are used; `speaker`: the token of the mind's own voice that they are
+    begun with, None without."""
 
     sentences: list[Sentence]
     left_out: list[LeftOut]
     seconds: float
     speech: SpeechTokens
+    speaker: int | None
 
 
 class Stopped(NamedTuple):
@@ -104,7 +106,8 @@ def prepare(
             f"left out: {summary(left_out)}",
             remedy="record more, or mend what was left out",
         )
-    return Prepared(sentences, left_out, seconds, script.speech)
+    speaker = speakers.nearest(decoder.load(bundle.file("mind")), script.speech, sentences)
+    return Prepared(speakers.by(sentences, speaker), left_out, seconds, script.speech, speaker)
 
 
 def _sentence(recording: Recording, script: Script, listener: _Listener) -> Sentence:
@@ -161,7 +164,8 @@ def learn(
         card, preview_text=_preview_text(learner.held_out), base_sha256=bundle.files["mind"].sha256
     )
     file = folder / f"{card.name}.gguf"
-    voice_file.write(file, learner.lora, card, (prepared.speech.open,))
+    speaker = () if prepared.speaker is None else (prepared.speaker,)
+    voice_file.write(file, learner.lora, card, (prepared.speech.open, *speaker))
     return Made(file, card, progress)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from sensorium.persona import Voice
-from sensorium.request import AdapterUse, Prompt, Sampling, Usage
+from sensorium.request import AdapterUse, Part, Prompt, Sampling, Usage
 
 # On nano's ear (hearing/confidence.py) 98 % of clean sentences are above, 91 % of hopeless ones below.
 UNCLEAR_BELOW = 0.23
@@ -20,6 +20,8 @@ UNCLEAR_BELOW = 0.23
 StageTuple = tuple[str, float, float]
 
 MAX_PICTURE_BYTES = 20_000_000
+# Personas of a room among whom the mind may be asked who answers.
+MAX_OPENINGS = 64
 
 
 class Record(msgspec.Struct, tag=True):
@@ -109,12 +111,14 @@ class Draft(Record):
     """Prefill what somebody is just saying, as far as it was heard, for the turn that may come of it.
 
     The prompt ends behind the last word; `close` is the special token that would close the message. Payload
-    as in `Generate`. Answered by `Drafted`; of one persona one at a time.
+    as in `Generate`. `openings` are how those who may answer would begin: special tokens, and of a name its
+    first token. At most 64, of up to 8 parts each. Answered by `Drafted`; of one persona one at a time.
     """
 
     prompt: Prompt
     close: str
     adapters: tuple[AdapterUse, ...] = ()
+    openings: tuple[tuple[Part, ...], ...] = ()
 
 
 class LoadAdapter(Record):
@@ -177,11 +181,13 @@ class Settled(Record):
 
 class Drafted(Record):
     """`p_close`: how likely the model thinks that the message is over, 0 to 1; 0 as well when the draft found
-    no room."""
+    no room. `p_openings`: how likely that each of the openings comes next, if it is over; empty when they
+    found no room."""
 
     persona_id: str
     processed_tokens: int
     p_close: float
+    p_openings: tuple[float, ...] = ()
 
 
 class AdapterLoaded(Record):
@@ -251,6 +257,23 @@ class Heard(Record):
 
     stream_id: int
     first_row: int
+
+
+class Unclear(Record):
+    """The utterance is over, and the last `Words` of it cannot be trusted. A bridge is asked what it was,
+    beside the stream, and `Reconsidered` with the same number follows, before `EarClosed`."""
+
+    stream_id: int
+    utterance: int
+    until_sample: int
+
+
+class Reconsidered(Record):
+    """What a bridge makes of an utterance that was `Unclear`, in place of its words and rows. "": nothing."""
+
+    stream_id: int
+    utterance: int
+    text: str
 
 
 class SpeechPaused(Record):
@@ -383,7 +406,7 @@ FromLlm = (
 ToHearing = Ping | Inspect | Stop | OpenEar | Hear | CloseEar
 FromHearing = (
     Ready | Pong | Computing | Stats | Failed | SpeechSuspected | SpeechStarted | Words | Heard
-    | SpeechPaused | SpeechResumed | EarClosed
+    | Unclear | Reconsidered | SpeechPaused | SpeechResumed | EarClosed
 )  # fmt: skip
 ToSpeech = Ping | Inspect | Stop | Speak | Grant | Say | SayCodes | SayEnd | Cancel
 FromSpeech = Ready | Pong | Computing | Stats | Failed | Sound | PhraseSpoken | WordSpoken | Spoken

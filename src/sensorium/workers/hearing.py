@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sensorium import priority
 from sensorium.audio import from_int16
 from sensorium.budgets import BY_STAGE, Meter
-from sensorium.bundles.catalogue import Bundle, find
-from sensorium.bundles.senses_file import Projection
 from sensorium.clock import Clock, SystemClock
-from sensorium.errors import BadInput, BundleError, SensoriumError
+from sensorium.errors import BadInput, SensoriumError
 from sensorium.hearing import listener
-from sensorium.hearing.encoder import CHUNK_SAMPLES, SAMPLE_RATE_HZ, EarModel
+from sensorium.hearing.encoder import CHUNK_SAMPLES, SAMPLE_RATE_HZ
 from sensorium.hearing.engine import Engine
 from sensorium.hearing.listener import Listener
 from sensorium.hearing.resample import Resampler
@@ -37,6 +36,7 @@ from sensorium.wire.records import (
     Heard,
     Inspect,
     OpenEar,
+    Reconsidered,
     Record,
     SpeechPaused,
     SpeechResumed,
@@ -44,13 +44,15 @@ from sensorium.wire.records import (
     SpeechSuspected,
     StageTuple,
     ToHearing,
+    Unclear,
     Words,
 )
-from sensorium.workers import calls, priority, shell
+from sensorium.workers import calls, shell
 from sensorium.workers.calls import Calls
+from sensorium.workers.hearing_engines import ENGINES, opener, second_opinion
 
-ENGINES = ("auto", "native", "ear", "pocketsphinx", "fake")
 MAX_STREAMS = 64
+_LOADING_S = 15.0
 
 # How many samples are listened to at once. nano's encoder has one size of input and no smaller variant, so
 # what a lower rung saves is waking up; it costs as much delay.
@@ -65,7 +67,8 @@ LADDER = Ladder(
 
 
 class _Ear:
-    """One stream. `waiting`: sound that is not listened to yet."""
+    """One stream. `waiting`: sound that is not listened to yet. `asked`: the numbers of utterances of which a
+    second opinion is awaited; `closing`: for nothing else."""
 
     def __init__(self, sample_rate_hz: int, listener: Listener) -> None:
         self.sample_rate_hz = sample_rate_hz
@@ -73,10 +76,17 @@ class _Ear:
         self.listener = listener
         self.waiting = np.zeros(0, np.float32)
         self.num_samples = 0
+        self.num_unclear = 0
+        self.asked: set[int] = set()
+        self.closing = False
 
 
 class HearingWorker:
-    """Serves one front until it says `Stop`. Single-threaded: sound is heard in the order it came."""
+    """Serves one front until it says `Stop`. Single-threaded: sound is heard in the order it came.
+
+    With a `second` opinion, utterances that the engine cannot make out are put to it. `loading` is held while
+    an engine is made for a stream.
+    """
 
     def __init__(
         self,
@@ -85,11 +95,15 @@ class HearingWorker:
         counters: Counters,
         clock: Clock,
         meter: Meter | None = None,
+        second: SecondOpinion | None = None,
+        loading: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._front = front
         self._meter = meter or Meter("hearing", counters)
         self._quality = Controller(LADDER)
         self._open_engine = open_engine
+        self._second = second
+        self._loading = loading
         self._counters = counters
         self._clock = clock
         self._ears: dict[int, _Ear] = {}
@@ -112,18 +126,26 @@ class HearingWorker:
             case CloseEar(stream_id=stream_id):
                 if (ear := self._ear(stream_id, "close_ear")) is not None:
                     self._guarded(stream_id, partial(self._close, stream_id, ear))
+            case Reconsidered(stream_id=stream_id):
+                if (ear := self._ears.get(stream_id)) is not None:
+                    self._reconsidered(ear, record)
 
     def _open(self, stream_id: int, rate_hz: int) -> None:
         if stream_id in self._ears:
             raise BadInput(f"stream {stream_id} is open already")
         if len(self._ears) >= MAX_STREAMS:
             raise BadInput(f"{MAX_STREAMS} streams are open", remedy="close one first")
-        self._ears[stream_id] = _Ear(rate_hz, Listener(self._open_engine(), Vad(), self._counters))
+        clear_from = UNCLEAR_BELOW if self._second is not None else 0.0
+        with self._loading():
+            engine = self._open_engine()
+        heard = Listener(engine, Vad(), self._counters, clear_from=clear_from)
+        self._ears[stream_id] = _Ear(rate_hz, heard)
 
     def _ear(self, stream_id: int, kind: str) -> _Ear | None:
         ear = self._ears.get(stream_id)
-        if ear is None:
+        if ear is None or ear.closing:
             self._counters.add("late_records_total", kind=kind)
+            return None
         return ear
 
     def _guarded(self, stream_id: int, step: Callable[[], None]) -> None:
@@ -170,8 +192,32 @@ class HearingWorker:
         start_s = self._clock.now_s()
         events = ear.listener.flush()
         self._send(stream_id, events, (("hearing.flush", start_s, self._clock.now_s()),))
-        del self._ears[stream_id]
-        self._front.send(EarClosed(stream_id))
+        ear.closing = True
+        self._end_if_over(stream_id, ear)
+
+    def _end_if_over(self, stream_id: int, ear: _Ear) -> None:
+        if ear.closing and not ear.asked:
+            del self._ears[stream_id]
+            self._front.send(EarClosed(stream_id))
+
+    def _ask(self, stream_id: int, ear: _Ear, unclear: listener.Unclear) -> None:
+        """The answer comes through our own mailbox, between two pieces of sound."""
+        assert self._second is not None
+        number = ear.num_unclear + 1
+        post = self._front.post
+        if not self._second.ask(unclear.sound, lambda text: post(Reconsidered(stream_id, number, text))):
+            self._counters.add("second_opinions_total", outcome="not_asked")
+            return
+        self._counters.add("bridge_calls_total", kind="stt")
+        ear.num_unclear = number
+        ear.asked.add(number)
+        self._front.send(Unclear(stream_id, number, unclear.until_sample))
+
+    def _reconsidered(self, ear: _Ear, answer: Reconsidered) -> None:
+        self._counters.add("second_opinions_total", outcome="words" if answer.text else "nothing")
+        ear.asked.discard(answer.utterance)
+        self._front.send(answer)
+        self._end_if_over(answer.stream_id, ear)
 
     def _send(self, stream_id: int, events: list[listener.Event], stages: tuple[StageTuple, ...]) -> None:
         for event in events:
@@ -184,6 +230,8 @@ class HearingWorker:
                     self._front.send(Heard(stream_id, first_row), rows.astype("<f4", copy=False).tobytes())
                 case listener.Words(text, until_sample, confidence, by_bridge):
                     self._front.send(Words(stream_id, text, until_sample, stages, confidence, by_bridge))
+                case listener.Unclear():
+                    self._ask(stream_id, self._ears[stream_id], event)
                 case listener.SpeechPaused():
                     self._front.send(SpeechPaused(stream_id, *event))
                 case listener.SpeechResumed():
@@ -194,64 +242,10 @@ class HearingWorker:
             "counters": self._counters.snapshot(),
             "open_streams": len(self._ears),
             "chunk_ms": self._chunk_ms.summary(),
+            "second_opinion_failures": self._second.num_failures if self._second is not None else 0,
             "stages": self._meter.values(),
             **calls.quality_values(self._quality, self._clock.now_s()),
         }
-
-
-def opener(
-    engine: str, bundle_name: str, calls: Calls, front: shell.Shell
-) -> tuple[Callable[[], Engine], dict[str, object]]:
-    """Makes an engine for a new stream, and what the front should know: `row_width` where it gives rows. Slow
-    engines tell `front` how long they will compute.
-
-    What the other engines need is not imported: a native turn knows no bridge. Raises NotFound, BundleError
-    or MissingExtra when the engine's files or libraries are not there.
-    """
-    if engine == "fake":
-        from sensorium.hearing.fake import FakeSpeechToText
-
-        return FakeSpeechToText, {"engine": engine, "model": "fake"}
-    bundle = find(bundle_name)
-    if engine == "auto":
-        return _automatic(bundle, bundle_name, calls, front)
-    if engine == "pocketsphinx":
-        from sensorium.hearing.bridge import Pocketsphinx
-
-        grammar, dictionary = bundle.file("grammar"), bundle.file("dictionary")
-        return lambda: Pocketsphinx(grammar, dictionary), {"engine": engine, "model": grammar.name}
-    model = EarModel.load(bundle.file("ear"))
-    calls.watch(model, "run", "hearing.encoder")
-    facts: dict[str, object] = {"engine": engine, "model": f"{bundle.name} ear", "words": len(model.words)}
-    if engine == "ear":
-        from sensorium.hearing.bridge import EarWords
-
-        return lambda: EarWords(model), facts
-    from sensorium.hearing.native import NativeEar
-
-    if "senses" not in bundle.files:
-        raise BundleError(
-            f"bundle {bundle.name} has no senses: its mind reads words only", remedy='set hearing = "ear"'
-        )
-    projection = Projection.load(bundle.file("senses"), "ear", len(model.words))
-    return lambda: NativeEar(model, projection), {**facts, "row_width": projection.width}
-
-
-def _automatic(
-    bundle: Bundle, bundle_name: str, calls: Calls, front: shell.Shell
-) -> tuple[Callable[[], Engine], dict[str, object]]:
-    """The mind's own ear where it has one, with pocketsphinx at its side where that is installed."""
-    if not bundle.capabilities.audio_in:
-        return opener("ear", bundle_name, calls, front)
-    open_own, facts = opener("native", bundle_name, calls, front)
-    if find_spec("pocketsphinx") is None or "grammar" not in bundle.files:
-        return open_own, facts
-
-    def open_bridge() -> Engine:
-        return opener("pocketsphinx", bundle_name, calls, front)[0]()
-
-    facts = {**facts, "second_opinion": "pocketsphinx"}
-    return lambda: SecondOpinion(open_own(), open_bridge, UNCLEAR_BELOW, front.computing), facts
 
 
 def serve(front: shell.Shell, engine_name: str, bundle_name: str, stress: calls.Stress) -> None:
@@ -259,21 +253,25 @@ def serve(front: shell.Shell, engine_name: str, bundle_name: str, stress: calls.
     clock, counters = SystemClock(), Counters()
     start_s = clock.now_s()
     meter = Meter("hearing", counters)
-    open_engine, facts = opener(engine_name, bundle_name, Calls(meter, clock, stress), front)
+    open_engine, facts = opener(engine_name, bundle_name, Calls(meter, clock, stress))
+    second = second_opinion(engine_name, bundle_name)
     engine = open_engine()
     engine.feed(np.zeros(SAMPLE_RATE_HZ, np.float32))
-    engine.reset()  # not `finish`: silence is unclear, and would load the second opinion
+    engine.reset()
     Vad().feed(np.zeros(512, np.float32))
     limits = listener.FOR_BRIDGES if engine.is_bridge else listener.Limits()
     facts = {
         **facts,
+        **({"second_opinion": "pocketsphinx"} if second is not None else {}),
         "sample_rate_hz": SAMPLE_RATE_HZ,
         "utterance_end_ms": limits.utterance_end_ms,
         "priority": priority.raise_own(),
     }
+    # pocketsphinx holds the interpreter for 2.8 s of one core to itself.
+    loading = partial(front.computing, _LOADING_S) if engine.is_bridge else nullcontext
     with front.at_work():
         front.ready("hearing", clock.now_s() - start_s, facts)
-        HearingWorker(front, open_engine, counters, clock, meter).serve()
+        HearingWorker(front, open_engine, counters, clock, meter, second, loading).serve()
 
 
 def main() -> int:

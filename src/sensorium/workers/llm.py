@@ -19,7 +19,7 @@ from sensorium.budgets import Meter
 from sensorium.bundles import catalogue, pronunciations
 from sensorium.bundles.catalogue import Bundle
 from sensorium.clock import Clock, SystemClock
-from sensorium.errors import AdapterError, NotFound, SensoriumError
+from sensorium.errors import AdapterError, BadInput, NotFound, SensoriumError
 from sensorium.inference import jobs, stats
 from sensorium.inference.adapters import Adapters
 from sensorium.inference.backend import Backend, Span
@@ -32,6 +32,7 @@ from sensorium.inference.speaking import find_tokens
 from sensorium.inference.tokenizer import Tokenizer
 from sensorium.metrics import Counters
 from sensorium.wire.records import (
+    MAX_OPENINGS,
     AdapterLoaded,
     Began,
     Cancel,
@@ -143,6 +144,8 @@ class LlmWorker:
         persona_id = record.prompt.persona_id
         try:
             rows = read_rows(record.prompt, payload, self._backend.info.embedding_width)
+            if len(record.openings) > MAX_OPENINGS:
+                raise BadInput(f"{len(record.openings)} openings; at most {MAX_OPENINGS}")
             self._scheduler.submit(
                 Request(
                     turn_id=self._last_settle_id,
@@ -152,6 +155,7 @@ class LlmWorker:
                     urgency=Urgency.HEARING,
                     rows=rows,
                     close=self._backend.special(record.close),
+                    openings=tuple(map(self._tokenizer.opening, record.openings)),
                 )
             )
             self._drafting[self._last_settle_id] = persona_id
@@ -187,9 +191,9 @@ class LlmWorker:
                 self._front.send(Began(turn_id, usage, block_tokens))
             case jobs.Finished(turn_id, reason, usage, stages):
                 self._front.send(Finished(turn_id, reason, usage, stages))
-            case jobs.Settled(draft_id, persona_id, processed_tokens, p_close) if draft_id in self._drafting:
+            case jobs.Settled(draft_id, persona_id, num, p_close, p_openings) if draft_id in self._drafting:
                 del self._drafting[draft_id]
-                self._front.send(Drafted(persona_id, processed_tokens, p_close))
+                self._front.send(Drafted(persona_id, num, p_close, p_openings))
             case jobs.Settled(settle_id, persona_id, processed_tokens):
                 del self._settling[settle_id]
                 self._front.send(Settled(persona_id, processed_tokens))

@@ -27,7 +27,6 @@ from sensorium.wire import framing
 from sensorium.wire.payloads import Payloads, Rings
 from sensorium.wire.records import Computing, Failed, Inspect, Ping, Pong, Ready, Record, Stats, Stop
 from sensorium.wire.ring import Buffer
-from sensorium.workers import priority
 
 Message = tuple[Record, bytes]
 _Received = tuple[Record, bytes | framing.Slot]
@@ -101,12 +100,10 @@ class Shell:
 
     @contextmanager
     def computing(self, seconds: float) -> Iterator[None]:
-        """Inside, a library may hold the interpreter for up to so long: nobody takes the worker for hung, and
-        it is before nobody else in the queue for a core."""
+        """Inside, a library may hold the interpreter for up to so long: nobody takes the worker for hung."""
         self.send(Computing(seconds))
         try:
-            with priority.stepping_back():
-                yield
+            yield
         finally:
             self.send(Computing(0.0))
 
@@ -179,6 +176,10 @@ class Shell:
                 return self._mailbox.get(timeout=IDLE_S)
             garbage.collect_if_due()
         return self._mailbox.get(timeout=timeout_s)
+
+    def post(self, record: Record) -> None:
+        """From any thread of the worker's own: `record` is taken as if it came behind what came so far."""
+        self._mailbox.put((record, b""))
 
     def take_waiting(self) -> list[Message]:
         """What lies in the mailbox now; never waits. For loops that compute between looks."""

@@ -13,6 +13,7 @@ from contextlib import closing
 
 import numpy as np
 
+from sensorium import priority
 from sensorium.budgets import BY_STAGE, Meter
 from sensorium.bundles.catalogue import find
 from sensorium.clock import Clock, SystemClock
@@ -37,7 +38,7 @@ from sensorium.wire.records import (
     ToSpeech,
     WordSpoken,
 )
-from sensorium.workers import calls, priority, shell
+from sensorium.workers import calls, shell
 from sensorium.workers.calls import Calls
 
 ENGINES = ("auto", "codec", "espeak", "fake")

@@ -56,7 +56,7 @@ def test_a_whole_machine_needs_nothing_and_nothing_is_made(config: Config) -> No
 def test_priority_that_is_not_granted_is_said_with_how_to_get_it(
     config: Config, monkeypatch: pytest.MonkeyPatch, granted: str, state: str, says: str
 ) -> None:
-    monkeypatch.setattr("sensorium.workers.priority.granted", lambda: granted)
+    monkeypatch.setattr("sensorium.priority.granted", lambda: granted)
     found = _found(config, "priority")
     assert found.state == state and says in found.detail
     assert ("rtprio" in found.remedy) is (state == "optional")

@@ -163,7 +163,7 @@ def test_it_is_stopped_by_ctrl_c_and_gone_on_with(
         assert should_stop()
         return studio.Stopped(folder, None)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(studio, "prepare", lambda *_: studio.Prepared([], [], 0.0, None))  # type: ignore[arg-type]
+    monkeypatch.setattr(studio, "prepare", lambda *_: studio.Prepared([], [], 0.0, None, None))  # type: ignore[arg-type]
     monkeypatch.setattr(studio, "learn", interrupted)
     ended = train(sensorium)
     # then what it was told is kept, for the next time

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensorium.dialogue.floor import Choice, Floor, RoomNow, Seat
+from sensorium.dialogue.floor import LEAST_EXPECTED, Choice, Floor, RoomNow, Seat
 
 MAYA, THEO, CLARA = Seat("maya", "Maya"), Seat("theo", "Theo"), Seat("clara", "Clara")
 SEATS = (MAYA, THEO, CLARA)
@@ -28,7 +28,7 @@ def test_in_a_running_exchange_one_may_speak_about_others() -> None:
     room = RoomNow(SEATS, last_persona_id="theo", last_spoke_s_ago=3.0)
 
     assert Floor().choose("what does maya like", room) == Choice("theo", "running")
-    assert Floor().choose("what does maya like", RoomNow(SEATS)) == Choice("maya", "named")
+    assert Floor().choose("what does maya like", RoomNow(SEATS)) == Choice("maya", "mentioned")
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,38 @@ def test_otherwise_the_policy_decides(policy: str, last: str, expected: str | No
     room = RoomNow(SEATS, last_persona_id=last, last_spoke_s_ago=10_000.0)
 
     assert Floor(policy).choose("what do you like", room) == Choice(expected, "policy")  # type: ignore[arg-type]
+
+
+def test_the_model_gives_the_floor_where_the_words_call_nobody() -> None:
+    late = RoomNow(SEATS, last_persona_id="theo", last_spoke_s_ago=10_000.0)
+    soon = late._replace(last_spoke_s_ago=3.0)
+    sure = {"maya": 0.02, "theo": 0.03, "clara": LEAST_EXPECTED}
+
+    assert Floor().choose("what do you like", late, sure) == Choice("clara", "model")
+    assert Floor().choose("what do you like", soon, sure) == Choice("clara", "model")
+    assert Floor().choose("what does maya like", late, sure) == Choice("clara", "model")
+    # who is called is called, whatever the model thinks
+    assert Floor().choose("maya what do you like", late, sure) == Choice("maya", "named")
+
+
+def test_an_unsure_model_takes_the_floor_from_nobody() -> None:
+    soon = RoomNow(SEATS, last_persona_id="theo", last_spoke_s_ago=3.0)
+    unsure = {"maya": 0.01, "theo": 0.0, "clara": 0.49}
+
+    assert Floor().choose("sing me something", soon, unsure) == Choice("theo", "running")
+    late = soon._replace(last_spoke_s_ago=10_000.0)
+    assert Floor().choose("sing me something", late, unsure) == Choice(None, "policy")
+    # two whose names begin alike were asked for together
+    alike = {"maya": 0.9, "clara": 0.9}
+    assert Floor().choose("and you", soon, alike) == Choice("theo", "running")
+    # what was thought of somebody who has left since is of no use
+    assert Floor().choose("and you", soon, {"gone": 0.9}) == Choice("theo", "running")
+
+
+def test_the_model_is_asked_about_people_s_words_only() -> None:
+    said_by_maya = RoomNow(SEATS, "maya", 1.0, from_persona_id="maya")
+
+    assert Floor().choose("i like apples", said_by_maya, {"theo": 1.0}) == Choice(None, "policy")
 
 
 def test_alone_with_a_person_a_persona_is_always_meant() -> None:
@@ -82,6 +114,7 @@ PEOPLE = st.lists(st.sampled_from(["maya", "theo", "clara", "ines", "leo"]), uni
     replies=st.integers(0, 4),
     ago=st.floats(0, 1e6),
     policy=st.sampled_from(["addressed", "last_speaker", "round_robin"]),
+    expected=st.dictionaries(st.sampled_from(["maya", "theo", "clara", "gone"]), st.floats(0, 1)),
     words=st.lists(
         st.sampled_from(["maya", "theo", "mya", "teo", "what", "do", "you", "like", "hello", "and", "about"]),
         max_size=6,
@@ -95,15 +128,22 @@ def test_the_floor_goes_to_someone_present_or_to_nobody(
     replies: int,
     ago: float,
     policy: str,
+    expected: dict[str, float],
     words: list[str],
 ) -> None:
     room = RoomNow(tuple(Seat(i, i.title()) for i in here), last, ago, speaking, speaker, replies)
     floor = Floor(policy)  # type: ignore[arg-type]
 
-    choice = floor.choose(" ".join(words), room)
+    choice = floor.choose(" ".join(words), room, expected)
 
     assert choice.persona_id is None or choice.persona_id in here
-    assert choice == floor.choose(" ".join(words), room)
+    assert choice == floor.choose(" ".join(words), room, expected)
+    # without the model's opinion the rest stays as it was
+    unasked = floor.choose(" ".join(words), room)
+    assert choice == unasked or choice.why == "model"
+    if choice.why == "model":
+        assert expected[str(choice.persona_id)] >= LEAST_EXPECTED
+        assert unasked.why not in ("named", "busy", "bound")
     if speaker:
         assert choice.persona_id != speaker
     if speaking or (speaker and replies >= 2):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sensorium.dialogue.endpointing import Endpointing
 from sensorium.dialogue.turn_taking import (
+    PATIENCE_S,
     Decision,
     Event,
     Hold,
@@ -24,10 +25,12 @@ from sensorium.dialogue.turn_taking import (
 )
 from sensorium.wire.records import (
     EarClosed,
+    Reconsidered,
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
     SpeechSuspected,
+    Unclear,
     Words,
 )
 
@@ -247,6 +250,8 @@ EVENTS = st.one_of(
     st.builds(SpeechResumed, st.just(1), st.integers(0, 10**6)),
     st.builds(SpeechSuspected, st.just(1), st.integers(0, 10**6)),
     st.builds(Opinion, st.sampled_from(["hello", "maya what now", ""]), st.floats(0, 1)),
+    st.builds(Unclear, st.just(1), st.integers(1, 3), st.integers(0, 10**6)),
+    st.builds(Reconsidered, st.just(1), st.integers(1, 3), st.sampled_from(["hello", ""])),
     st.builds(EarClosed, st.just(1)),
     st.builds(ReplyStarted, st.integers(1, 5)),
     st.builds(ReplyEnded, st.integers(1, 5)),
@@ -307,3 +312,99 @@ def test_a_held_reply_is_resumed_or_interrupted_or_over(log: list[tuple[float, E
         decision = taker.handle(Tick(), now_s := now_s + 2.0)
         held = 0 if isinstance(decision, Resume | Interrupt) else held
     assert held == 0
+
+
+# Two words that nobody can make out, over after half a second of speech; silence since.
+UNCLEAR: list[tuple[float, Event]] = [
+    (0.0, SpeechStarted(1, 0)),
+    (0.5, Words(1, "may at", 8_000, (), 0.1)),
+    (0.7, Unclear(1, 1, 8_000)),
+    (0.7, SpeechPaused(1, 8_000, 200, 1.0)),
+]
+
+
+def test_who_was_not_made_out_waits_for_the_second_opinion_and_no_longer() -> None:
+    taker = TurnTaker(HANDS_FREE)
+    assert decisions(taker, UNCLEAR)[-1] == Wait(until_s=pytest.approx(0.7 + PATIENCE_S))
+    assert taker.handle(SpeechPaused(1, 8_000, 900, 1.0), 1.4) == Wait(
+        until_s=pytest.approx(0.7 + PATIENCE_S)
+    )
+    # when it comes, then it is what was said
+    assert taker.awaits(1, 2.0) and not taker.awaits(2, 2.0)
+    assert taker.handle(Reconsidered(1, 1, "maya hello"), 2.0) == Reply("maya hello", 8_000)
+    assert not taker.awaits(1, 2.0)
+
+
+def test_an_opinion_that_is_none_ends_the_wait_and_the_ears_own_words_stand() -> None:
+    taker = TurnTaker(HANDS_FREE)
+    decisions(taker, UNCLEAR)
+    assert taker.handle(Reconsidered(1, 1, ""), 2.0) == Reply("may at", 8_000)
+
+
+def test_one_that_takes_too_long_is_dropped() -> None:
+    taker = TurnTaker(HANDS_FREE)
+    decisions(taker, UNCLEAR)
+    late_s = 0.7 + PATIENCE_S + 0.01
+    assert taker.handle(Tick(), late_s) == Reply("may at", 8_000)
+    assert not taker.awaits(1, late_s)
+    assert taker.handle(Reconsidered(1, 1, "maya hello"), late_s) == Wait()
+    assert taker.text == ""
+
+
+def test_an_utterance_without_words_holds_nobody_up_but_may_turn_out_to_be_one() -> None:
+    events: list[tuple[float, Event]] = [
+        (0.0, SpeechStarted(1, 0)),
+        (0.7, Unclear(1, 1, 8_000)),
+        (0.7, SpeechPaused(1, 8_000, 200, 1.0)),
+    ]
+    taker = TurnTaker(HANDS_FREE)
+    assert decisions(taker, events)[-1] == Wait()
+    assert taker.handle(Reconsidered(1, 1, "maya hello"), 2.0) == Reply("maya hello", 8_000)
+    # and not for ever
+    taker = TurnTaker(HANDS_FREE)
+    decisions(taker, events)
+    assert taker.handle(Reconsidered(1, 1, "maya hello"), 0.8 + PATIENCE_S) == Wait()
+
+
+def test_who_speaks_on_is_listened_to_and_each_opinion_finds_its_utterance() -> None:
+    taker = TurnTaker(HANDS_FREE)
+    decided = decisions(
+        taker,
+        [
+            *UNCLEAR,
+            (1.0, SpeechStarted(1, 16_000)),
+            (1.5, Words(1, "what time is it", 24_000)),
+            (1.6, Reconsidered(1, 1, "maya hello")),
+            (1.8, SpeechPaused(1, 24_000, 300, 1.0)),
+        ],
+    )
+    assert not any(isinstance(d, Reply) for d in decided[:-1])
+    assert decided[-1] == Reply("maya hello what time is it", 24_000)
+
+
+def test_what_interrupts_a_reply_waits_for_no_opinion() -> None:
+    """given a reply that sounds, when somebody speaks over it, then only the ear's own words count"""
+    taker = TurnTaker(HANDS_FREE)
+    taker.handle(ReplyStarted(7), 0.0)
+    held = decisions(taker, UNCLEAR)
+    assert held[0] == Hold(7, until_s=pytest.approx(1.2))
+    # unclear words that ended do not interrupt, and the reply goes on at its time, not when an opinion came
+    assert held[-1] == Resume(7)
+    assert not taker.awaits(1, 0.8)
+    assert taker.handle(Reconsidered(1, 1, "wait please stop"), 0.9) == Wait()
+
+
+def test_a_clear_interruption_is_one_while_an_opinion_of_the_sentence_before_is_awaited() -> None:
+    taker = TurnTaker(HANDS_FREE)
+    decisions(taker, UNCLEAR)
+    taker.handle(ReplyStarted(7), 1.0)
+    assert isinstance(taker.handle(SpeechStarted(1, 24_000), 1.5), Hold)
+    taker.handle(Words(1, "wait please stop", 32_000), 2.0)
+    assert taker.handle(Tick(), 2.11) == Interrupt(7)
+
+
+def test_a_recording_waits_as_long_as_the_ear_does() -> None:
+    taker = TurnTaker()
+    decisions(taker, UNCLEAR)
+    assert taker.handle(Reconsidered(1, 1, "maya hello"), 40.0) == Wait()
+    assert taker.handle(EarClosed(1), 40.0) == Reply("maya hello", 8_000)

@@ -31,6 +31,7 @@ from sensorium.persona import Persona
 from sensorium.prompting import format as prompt_formats
 from sensorium.prompting.cache import CompositionCache
 from sensorium.prompting.compose import before_close
+from sensorium.prompting.next_speaker import openings
 from sensorium.prompting.view import View
 from sensorium.request import Prompt, Tier
 from sensorium.store.people import Person
@@ -137,6 +138,7 @@ class House:
             llm=self.llm,
             compose=lambda view: before_close(self._compose(view), self.format),
             close=self.format.message_close,
+            openings=lambda reader, here: openings(reader, here, self.format),
             floor=self.floor,
             adapters=self.adapters,
             clock=self.clock,

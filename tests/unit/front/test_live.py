@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 
 import pytest
 from tests.unit.front.conftest import House
@@ -11,10 +12,11 @@ from tests.unit.front.test_conversation import stored, until
 
 from sensorium.clock import ManualClock
 from sensorium.dialogue.endpointing import Endpointing
-from sensorium.dialogue.turn_taking import Hold, Interrupt, Resume
-from sensorium.front.listening import Utterance
+from sensorium.dialogue.turn_taking import PATIENCE_S, Hold, Interrupt, Resume
+from sensorium.front.listening import Utterance, at_once
 from sensorium.front.live import Live
 from sensorium.front.player import BLOCK_S, MAX_AHEAD_S, Player
+from sensorium.front.publisher import Recording
 from sensorium.front.report import TurnReport
 from sensorium.request import Tier
 
@@ -44,6 +46,15 @@ class Speaker:
     async def sound(self) -> AsyncIterator[bytes]:
         while (piece := await self._pieces.get()) is not None:
             yield piece
+
+
+async def happens(condition: Callable[[], bool]) -> None:
+    """Lets others run, the store's thread too, until it is so."""
+    for _ in range(10_000):
+        if condition():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it never happened")
 
 
 async def played_on(player: Notebook, condition: Callable[[], bool]) -> None:
@@ -91,7 +102,7 @@ async def test_two_messages_in_one_stream_get_a_reply_each(native_house: House) 
         running = asyncio.create_task(live.run(microphone))
         await speaker.speak(8_000)
         await speaker.speak(16_000, QUIET)
-        await until(lambda: house.fake_llm.prompts != [])
+        await happens(lambda: house.fake_llm.prompts != [])
         await played_on(player, lambda: bool(told))
         speaker.stop()
         await running
@@ -104,6 +115,70 @@ async def test_two_messages_in_one_stream_get_a_reply_each(native_house: House) 
     for tier in Tier:
         assert turn.tier_bytes(tier).startswith(draft.tier_bytes(tier))
     assert turn.tier_bytes(Tier.VOLATILE) != draft.tier_bytes(Tier.VOLATILE)
+
+
+async def unclear(house: House, stack: AsyncExitStack) -> tuple[Speaker, list[TurnReport]]:
+    """Somebody has said what the ear cannot make out, and has been silent for a second."""
+    house.fake_ear.confidence, house.fake_ear.asks = 0.1, True
+    told = list[TurnReport]()
+    speaker, player = Speaker(house.clock), Notebook(house.clock)
+    live = Live(house.conversation, house.sam, player, house.counters, told.append)
+    ears = house.conversation.ears
+    assert ears is not None
+    opened = ears.open(speaker.sound(), RATE, house.sam, to="maya", endpointing=Endpointing())
+    microphone = await stack.enter_async_context(opened)
+    running = asyncio.create_task(live.run(microphone))
+    stack.callback(running.cancel)
+    await speaker.speak(8_000)
+    await speaker.speak(16_000, QUIET)
+    await happens(lambda: house.fake_ear.unclear != [])
+    return speaker, told
+
+
+async def test_a_second_opinion_is_waited_for_and_is_what_was_said(native_house: House) -> None:
+    house = native_house
+    async with AsyncExitStack() as stack:
+        await unclear(house, stack)
+        # given that nobody replies to what nobody made out
+        assert house.fake_llm.prompts == []
+        # when
+        house.fake_ear.reconsider("maya how are you", house.ear_process.theirs)
+        await happens(lambda: house.fake_llm.prompts != [])
+        # then the mind reads its words, and no rows of the ear
+        await happens(lambda: stored(house) != [])
+        assert stored(house)[0] == ("person", "sam", "maya how are you")
+        assert house.fake_llm.rows[-1] == b""
+        assert house.counters.get("bridge_calls_total", kind="stt") == 1
+
+
+async def test_one_that_takes_too_long_is_dropped_and_counted(native_house: House) -> None:
+    house = native_house
+    async with AsyncExitStack() as stack:
+        speaker, _ = await unclear(house, stack)
+        await speaker.speak(round(PATIENCE_S * RATE), QUIET)
+        await happens(lambda: house.fake_llm.prompts != [])
+        # then it was not understood, and the mind is told so
+        assert house.fake_llm.rows[-1] == b""
+        newest = [p.text.strip() for b in house.fake_llm.prompts[0].blocks if b.source == "newest"
+                  for p in b.parts if not p.special]  # fmt: skip
+        assert newest == ["sam"]
+        house.fake_ear.reconsider("maya how are you", house.ear_process.theirs)
+        await happens(lambda: house.counters.get("late_messages_total", worker="hearing") == 1)
+        assert house.counters.get("bridge_calls_total", kind="stt") == 0 and len(house.fake_llm.prompts) == 1
+
+
+async def test_a_recording_is_answered_when_its_second_opinion_came(native_house: House) -> None:
+    house = native_house
+    house.fake_ear.confidence, house.fake_ear.asks = 0.1, True
+    turn = asyncio.create_task(
+        house.conversation.voice_turn(at_once(LOUD * 8_000, RATE), RATE, house.sam, Recording())
+    )
+    await happens(lambda: house.fake_ear.unclear != [])
+    house.clock.advance(10.0)
+    assert house.fake_llm.prompts == []
+    house.fake_ear.reconsider("maya how are you", house.ear_process.theirs)
+    report = await turn
+    assert report.heard == "maya how are you" and report.bridge_calls["stt"] == 1
 
 
 class Decided:
@@ -133,7 +208,7 @@ async def started(house: House, player: Player) -> tuple[Decided, asyncio.Task[N
     live = Live(house.conversation, house.sam, player, house.counters, told.append)
     running = asyncio.create_task(live.run(microphone))  # type: ignore[arg-type]
     microphone.queue.put_nowait(Utterance("maya what do you like", 0.0, 0.0))
-    await until(lambda: bool(player.first_sound_s))
+    await happens(lambda: bool(player.first_sound_s))
     return microphone, running, told
 
 
@@ -143,7 +218,7 @@ async def test_barge_in_cuts_the_transcript_to_what_was_heard(native_house: Hous
     turn_id = microphone.started[0]
     house.clock.advance(0.1)  # two and a half frames of a word each
     microphone.queue.put_nowait(Hold(turn_id))
-    await until(lambda: player.asked == ["hold"])
+    await happens(lambda: player.asked == ["hold"])
     house.clock.advance(3.0)
     microphone.queue.put_nowait(Interrupt(turn_id))
     await played_on(player, lambda: bool(told))
@@ -161,12 +236,12 @@ async def test_a_cough_holds_the_reply_and_it_goes_on_to_its_end(native_house: H
     turn_id = microphone.started[0]
     house.clock.advance(0.1)
     microphone.queue.put_nowait(Hold(turn_id))
-    await until(lambda: player.asked == ["hold"])
+    await happens(lambda: player.asked == ["hold"])
     held = player.heard_samples(turn_id)
     house.clock.advance(3.0)
     assert player.heard_samples(turn_id) == held
     microphone.queue.put_nowait(Resume(turn_id))
-    await until(lambda: player.asked == ["hold", "resume"])
+    await happens(lambda: player.asked == ["hold", "resume"])
     await played_on(player, lambda: bool(told))
     microphone.queue.put_nowait(None)
     await running
@@ -218,3 +293,65 @@ async def test_a_turn_that_is_held_before_its_first_sound_is_not_heard() -> None
     await player.resume(7)
     clock.advance(0.05)
     assert player.heard_samples(7) == 800
+
+
+QUIET_FOR_S = 10_000.0
+
+
+async def read_along(house: House) -> None:
+    """Until the mind has told what it thinks of what was said; recalling goes through the store's thread."""
+    for _ in range(5_000):
+        if "draft_tokens_total" in house.counters.snapshot():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("nothing was drafted")
+
+
+async def asked_of_the_room(house: House, words: str) -> TurnReport:
+    """Maya spoke long ago. Somebody says this into a microphone; what came of it."""
+    await house.conversation.text_turn("maya what do you like", house.sam)
+    house.clock.advance(QUIET_FOR_S)
+    house.fake_ear.words = words
+    told = list[TurnReport]()
+    speaker, player = Speaker(house.clock), Notebook(house.clock)
+    live = Live(house.conversation, house.sam, player, house.counters, told.append)
+    ears = house.conversation.ears
+    assert ears is not None
+    async with ears.open(speaker.sound(), RATE, house.sam, endpointing=Endpointing()) as microphone:
+        running = asyncio.create_task(live.run(microphone))
+        await speaker.speak(8_000)
+        await read_along(house)
+        await speaker.speak(16_000, QUIET)
+        await played_on(player, lambda: bool(told))
+        speaker.stop()
+        await running
+    return told[0]
+
+
+async def test_whom_the_mind_expects_answers_words_that_call_nobody(native_house: House) -> None:
+    native_house.fake_llm.expects = "hugo"
+    report = await asked_of_the_room(native_house, "and what do you like")
+    # then Hugo was asked, though Maya had been read along for
+    assert (report.persona, report.why, report.said) == ("hugo", "model", "i like apples")
+    assert native_house.fake_llm.drafts[-1].persona_id == "maya"
+    # and the counters and the trace tell
+    assert native_house.counters.snapshot()["floor_choices_total{why=model}"] == 1
+    assert "front.floor.model" in report.stages_ms
+    # and each of the room could have been the answer, which was asked for once, not with every draft
+    asked = [openings for openings in native_house.fake_llm.asked if openings]
+    assert len(asked) == 1 < len(native_house.fake_llm.drafts)
+    own, *others = sorted(asked[0], key=len)
+    assert len(others) == len(native_house.room.personas) - 1
+    assert own == native_house.format.reply_open()
+
+
+async def test_where_the_mind_expects_nobody_the_policy_decides(native_house: House) -> None:
+    report = await asked_of_the_room(native_house, "sing me something")
+    assert (report.persona, report.why, report.said) == ("", "policy", "")
+
+
+async def test_who_is_called_is_not_asked_for(native_house: House) -> None:
+    native_house.fake_llm.expects = "hugo"
+    report = await asked_of_the_room(native_house, "maya what do you like")
+    assert (report.persona, report.why) == ("maya", "named")
+    assert native_house.fake_llm.asked and not any(native_house.fake_llm.asked)

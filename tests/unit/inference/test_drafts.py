@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.inference.engine import Engine, Rows, TimedFake, rows_part, some_rows
 
 from sensorium.clock import ManualClock
+from sensorium.inference.backend import Backend, Span
 from sensorium.inference.jobs import Finished, Request, Said, Settled, Urgency
 from sensorium.inference.tokenizer import TokenizedPrompt
 from sensorium.request import Block, Part, Prompt, Scope, Tier
@@ -130,3 +134,73 @@ def test_whatever_was_drafted_a_turn_says_what_it_says_cold(steps: list[tuple[in
         assert warm.usage.prompt_tokens == cold.usage.prompt_tokens
         assert warm.usage.processed_tokens <= cold.usage.processed_tokens
         assert room.num_drafts() <= 2
+
+
+OPENINGS = ((1,), (2, 70), (2, 71), (2, 3, 72))
+
+
+def share_of(backend: Backend, ids: Sequence[int], opening: Sequence[int]) -> float:
+    """How likely the opening comes behind `ids`, computed from nothing and token by token."""
+    share = 1.0
+    for i, token in enumerate(opening):
+        backend.decode([Span(15, 0, [*ids, *opening[:i]], True)], ())
+        logits = backend.logits(15).astype(np.float64)
+        backend.drop(15)
+        share *= float(np.exp(logits[token] - np.logaddexp.reduce(logits)))
+    return share
+
+
+def drafted(engine: Engine, prompt: TokenizedPrompt, turn_id: int = -1) -> Settled:
+    close = engine.backend.special("<|end|>")
+    urgency = Urgency.HEARING
+    engine.scheduler.submit(Request(turn_id, "maya", prompt, urgency=urgency, close=close, openings=OPENINGS))
+    while engine.scheduler.has_work:
+        for event in engine.scheduler.step():
+            if isinstance(event, Settled) and event.turn_id == turn_id:
+                return event
+    raise AssertionError("it never ended")
+
+
+def test_a_draft_says_who_would_answer_it(backend: Backend) -> None:
+    # given any backend, one with a recurrent state too
+    engine = Engine(backend)
+    prompt = engine.prompt("maya", ["hello"], new="what do you like")
+    close = backend.special("<|end|>")
+    expected = [share_of(backend, [*prompt.ids, close], opening) for opening in OPENINGS]
+    # when asked twice of the same draft, and once after more was heard
+    first, second = drafted(engine, prompt), drafted(engine, prompt, -2)
+    # then it is what a cold computation gives
+    assert first.p_openings == pytest.approx(expected, rel=0.05, abs=1e-6)
+    assert second.p_openings == pytest.approx(expected, rel=0.05, abs=1e-6)
+    # and nothing of the question is left behind
+    engine.scheduler.prefix_cache.clear()
+    assert engine.scheduler.sequences.num_free == backend.info.max_sequences
+    assert engine.scheduler.sequences.num_cells_used == 0
+
+
+def test_without_room_for_the_question_the_draft_is_made_and_nothing_said() -> None:
+    clock = ManualClock()
+    engine = Engine(TimedFake(clock, sequences=2), clock)
+    settled = drafted(engine, engine.prompt("maya", new="what do you like"))
+    assert settled.p_openings == () and 0.0 < settled.p_close < 1.0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 12), st.integers(1, 40))
+def test_who_speaks_meanwhile_says_what_he_says_alone(steps: int, num_words: int) -> None:
+    def run(*, asks: bool) -> str:
+        clock = ManualClock()
+        engine = Engine(TimedFake(clock, sequences=16), clock)
+        engine.scheduler.submit(Request(1, "hugo", engine.prompt("hugo", ["hello"]), 24))
+        said = ""
+        for step in range(200):
+            if step == steps and asks:
+                prompt = engine.prompt("maya", ["hello"], new="a " * num_words)
+                close = engine.backend.special("<|end|>")
+                engine.scheduler.submit(
+                    Request(-1, "maya", prompt, urgency=Urgency.HEARING, close=close, openings=OPENINGS)
+                )
+            said += "".join(e.text for e in engine.scheduler.step() if isinstance(e, Said))
+        return said
+
+    assert run(asks=True) == run(asks=False)

@@ -182,6 +182,24 @@ def test_a_voice_acts_from_the_opening_on_and_not_before(fake_adapters: tuple[Pa
     assert engine.usage(turn).adapted_tokens == 12
 
 
+def test_all_that_invokes_a_voice_is_put_where_speech_opens(tmp_path: Path) -> None:
+    # given a voice that is invoked by what opens speech and one more token
+    file, speaker = tmp_path / "tagged", "<|phoneme_2|>"
+    invocation = f"{SPECIALS.index('<|speak|>')} {SPECIALS.index(speaker)}"
+    file.write_text(f"fake adapter from {invocation}: tagged")
+    uses = (AdapterUse("tagged"),)
+    engine, backend = scripted(*SPOKEN)
+    engine.adapters.register("tagged", file)
+    # when it speaks
+    turn = engine.ask("maya", sampling=HI_YOU, max_tokens=20, speech_tokens=40, adapters=uses)
+    engine.run()
+    # then both stand there, and it acts from the last of them on
+    texts = decoded(backend)
+    assert texts[()].endswith("?hi you<|end|><|speak|>")
+    assert texts[uses] == f"{speaker}hi you<|code_1|><|code_6|><|end|><|code_3|><|code_4|>"
+    assert finished(engine, turn).reason == "end"
+
+
 def test_the_last_stage_is_from_the_first_frame_to_the_end() -> None:
     engine, _ = scripted(*SPOKEN)
     turn = engine.ask("maya", sampling=HI_YOU, max_tokens=20, speech_tokens=40)

@@ -188,6 +188,10 @@ def test_the_mind_adds_no_phoneme_to_a_known_word() -> None:
 @pytest.mark.parametrize(
     "speech",
     [
+        {"speakers": 2, "first_speaker": "<|nobody|>"},
+        {"speakers": 300, "first_speaker": P[1]},
+        {"speakers": 1, "first_speaker": "<|speak|>"},
+        {"speakers": 2, "first_speaker": CODES[1]},
         {"phonemes": ("a",), "first_phoneme": "<|nobody|>"},
         {"phonemes": ("a",)},
         {"phonemes": ("a", "a"), "first_phoneme": P[0]},

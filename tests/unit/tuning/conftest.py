@@ -28,8 +28,10 @@ def speaking_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     toml = (nano / "bundle.toml").read_text(encoding="utf-8")
     toml = re.sub(r'^sha256 = ".*"$', 'sha256 = ""', toml, flags=re.MULTILINE)
     toml = toml.replace('name = "nano"', 'name = "speaking"', 1)
-    toml = random_gguf.without_tables(toml, "voices", "speech") + random_gguf.speech_table(
-        1_000, phonemes=PHONEMES
+    toml = (
+        random_gguf.without_tables(toml, "voices", "speech")
+        + random_gguf.speech_table(1_000, phonemes=PHONEMES)
+        + 'first_speaker = "<|reserved_0|>"\nspeakers = 32\n'
     )
     toml = re.sub(r"^audio_out = \w+", "audio_out = true", toml, flags=re.MULTILINE)
     (folder / "bundle.toml").write_text(toml, encoding="utf-8")

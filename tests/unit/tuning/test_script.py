@@ -50,13 +50,30 @@ def test_ids_are_those_of_training(script: Script) -> None:
     assert sentence.text == "i like tea ."
 
 
-def test_the_scheduler_puts_the_same_words_and_phonemes_in_the_same_places(script: Script) -> None:
+def test_a_sentence_may_begin_with_one_of_the_minds_own_voices_as_in_training(script: Script) -> None:
+    plain = script.sentence(WORDS, frames(*COUNTS))
+    speaker = script.speech.speakers[3]
+    tagged = plain.by(speaker)
+    at = plain.speak_at
+    assert tagged.ids.tolist() == [*plain.ids[: at + 1], speaker, *plain.ids[at + 1 :]]
+    assert tagged.ids[tagged.speak_at] == speaker and tagged.text == plain.text
+    spoken = interleave([SpokenWord(".", ())], speaker)
+    assert spoken[:2] == [script.speech.open, speaker]
+
+
+@pytest.mark.parametrize("speaker", [None, 5])
+def test_the_scheduler_puts_the_same_words_and_phonemes_in_the_same_places(
+    script: Script, speaker: int | None
+) -> None:
     # given a mind that is sure of the codes of a sentence, and at the end of each sound anything else
     codes = frames(*COUNTS)
-    ids = script.sentence(WORDS, codes).ids.tolist()
+    sentence = script.sentence(WORDS, codes)
+    token = () if speaker is None else (script.speech.speakers[speaker],)
+    ids = (sentence.by(*token) if token else sentence).ids.tolist()
     drawn = [*_drawn(script, codes), script.speech.close]
     # when the house speaks it
-    speaking = Speaking(script.speech, script.words(WORDS), vocabulary.END)
+    invocation = (script.speech.open, *token)
+    speaking = Speaking(script.speech, script.words(WORDS), vocabulary.END, invocation)
     put = []
     while not speaking.over:
         if speaking.must_read:

@@ -104,9 +104,16 @@ def test_a_voice_is_made_that_fits_and_says_whose_it_is(
     assert made.progress.best.loss < made.progress.first.loss
     model = gguf_file.read_model(speaking_bundle.file("mind"))
     adapter = gguf_adapter.read_adapter(made.file, model)
-    assert (adapter.rank, adapter.invocation_tokens) == (2, (prepared.speech.open,))
+    assert (adapter.rank, adapter.invocation_tokens) == (2, _opening(prepared))
     assert adapter.file.text("sensorium.voice.consent") == CARD.consent
     assert made.card.preview_text in TEXTS
+
+
+def _opening(prepared: Prepared) -> tuple[int, ...]:
+    """What the sentences are begun with, and so what invokes the voice."""
+    sentence = prepared.sentences[0]
+    at = sentence.ids.tolist().index(prepared.speech.open)
+    return tuple(sentence.ids[at : sentence.speak_at + 1].tolist())
 
 
 def test_what_was_learnt_is_kept_when_it_is_stopped_and_gone_on_with(

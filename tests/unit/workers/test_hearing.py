@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sensorium.clock import SystemClock
-from sensorium.hearing.fake import FakeSpeechToText
+from sensorium.hearing.fake import FakeNativeEar, FakeSpeechToText
 from sensorium.metrics import Counters
 from sensorium.wire.records import (
     CloseEar,
@@ -22,6 +23,7 @@ from sensorium.wire.records import (
     Inspect,
     OpenEar,
     Ready,
+    Reconsidered,
     Record,
     SpeechPaused,
     SpeechStarted,
@@ -29,6 +31,7 @@ from sensorium.wire.records import (
     Stats,
     Stop,
     ToHearing,
+    Unclear,
     Words,
 )
 from sensorium.workers.hearing import MAX_STREAMS, HearingWorker
@@ -227,3 +230,108 @@ def test_who_does_not_say_when_it_was_sent_is_not_measured(front):
     late(front, 1, np.zeros(16_000, np.int16), 0.0)
     front.send(Inspect(1))
     assert front.until(Stats)[-1][0].values["stages"]["hearing.chunk"]["count"] == 0
+
+
+class Thinking:
+    """Stands in for the second opinion: answers when it is told to, and refuses when it is."""
+
+    num_failures = 0
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[np.ndarray, Callable[[str], None]]] = []
+        self.refuses = False
+
+    def ask(self, sound: np.ndarray, tell: Callable[[str], None]) -> bool:
+        if not self.refuses:
+            self.asked.append((sound, tell))
+        return not self.refuses
+
+
+class Unsure(FakeNativeEar):
+    """Hears, and trusts nothing of it."""
+
+    def finish(self):
+        return super().finish()._replace(confidence=0.1)
+
+
+@pytest.fixture
+def thinking() -> Thinking:
+    return Thinking()
+
+
+@pytest.fixture
+def unsure(run_worker, thinking):
+    def make(shell: Shell) -> HearingWorker:
+        return HearingWorker(shell, lambda: Unsure((SAID,) * 3), Counters(), SystemClock(), second=thinking)
+
+    return run_worker(FromHearing, ToHearing, make)
+
+
+def counters(front) -> dict[str, int]:
+    front.send(Inspect(1))
+    return front.until(Stats)[-1][0].values["counters"]
+
+
+def test_while_a_second_opinion_is_awaited_every_stream_is_heard(unsure, thinking):
+    # given a stream of which an utterance was unclear, and nobody has answered yet
+    unsure.send(OpenEar(1, 16_000), OpenEar(2, 16_000))
+    hear(unsure, 1, SPEECH)
+    heard = records(unsure.until(Unclear))
+    assert heard[-1] == Unclear(1, 1, last_words(heard).until_sample)
+    assert last_words(heard).text == SAID and not last_words(heard).by_bridge
+    # when sound comes to another and to the same
+    hear(unsure, 2, SPEECH)
+    heard = records(unsure.until(Unclear))
+    hear(unsure, 1, SPEECH)
+    again = records(unsure.until(Unclear))
+    # then it is heard to its end
+    assert last_words(heard, 2).text == SAID and heard[-1].stream_id == 2
+    assert last_words(again, 1).text == SAID and (again[-1].stream_id, again[-1].utterance) == (1, 2)
+    assert not any(isinstance(record, Reconsidered) for record in heard + again)
+    # and the answers come when they come, with all of the utterance asked
+    for (sound, tell), said in zip(thinking.asked, ("maya hello", "", "good evening"), strict=True):
+        assert len(GOLDEN["pcm"]) * 0.8 < len(sound) < len(SPEECH)
+        tell(said)
+    answers = [unsure.until(Reconsidered)[-1][0] for _ in thinking.asked]
+    assert answers == [
+        Reconsidered(1, 1, "maya hello"),
+        Reconsidered(2, 1, ""),
+        Reconsidered(1, 2, "good evening"),
+    ]
+    found = counters(unsure)
+    assert found["bridge_calls_total{kind=stt}"] == 3
+    assert found["second_opinions_total{outcome=words}"] == 2
+    assert found["second_opinions_total{outcome=nothing}"] == 1
+
+
+def test_a_stream_is_closed_when_all_that_was_asked_is_answered(unsure, thinking):
+    unsure.send(OpenEar(1, 16_000))
+    hear(unsure, 1, SPEECH)
+    unsure.send(CloseEar(1))
+    unsure.until(Unclear)
+    # when more comes for it all the same, then that is late
+    hear(unsure, 1, SPEECH[:1_600])
+    assert counters(unsure)["late_records_total{kind=hear}"] == 1
+    thinking.asked[0][1]("maya hello")
+    assert [type(record) for record, _ in unsure.until(EarClosed)] == [Reconsidered, EarClosed]
+
+
+def test_who_cannot_be_asked_is_not_waited_for(unsure, thinking):
+    thinking.refuses = True
+    unsure.send(OpenEar(1, 16_000))
+    hear(unsure, 1, SPEECH)
+    unsure.send(CloseEar(1))
+    heard = records(unsure.until(EarClosed))
+    assert last_words(heard).text == SAID and not any(isinstance(r, Unclear) for r in heard)
+    assert counters(unsure) == {"second_opinions_total{outcome=not_asked}": 1}
+
+
+def test_an_answer_for_a_stream_that_broke_meanwhile_is_dropped(unsure, thinking):
+    unsure.send(OpenEar(1, 16_000))
+    hear(unsure, 1, SPEECH)
+    unsure.until(Unclear)
+    unsure.send(Hear(1), payload=b"\0")
+    unsure.until(Failed)
+    thinking.asked[0][1]("maya hello")
+    unsure.send(Inspect(1))
+    assert isinstance(unsure.receive()[0], Stats)

@@ -25,6 +25,8 @@ from sensorium.wire.records import (
     Began,
     Cancel,
     Codes,
+    Draft,
+    Drafted,
     Failed,
     Finished,
     FromLlm,
@@ -345,3 +347,39 @@ def test_a_bundle_whose_mind_lacks_the_codes_is_refused(bundle: Path, tmp_path: 
         )
     worker_shell.close()
     ours.close()
+
+
+NAMED = (special("<|persona|>"), Part("theo"))
+
+
+def test_a_draft_tells_how_likely_each_opening_is(front: Front) -> None:
+    said = prompt("maya", ("sam comes in",))
+    openings = ((special("<|self|>"),), NAMED, (*NAMED[:1], Part("maya")))
+    # when
+    front.send(Draft(said, "<|end|>", (), openings))
+    drafted = front.until(Drafted)[-1][0]
+    # then
+    assert isinstance(drafted, Drafted) and drafted.persona_id == "maya" and drafted.processed_tokens > 0
+    assert len(drafted.p_openings) == 3 and all(0.0 < p < 1.0 for p in drafted.p_openings)
+    assert sum(drafted.p_openings) < 1.0
+
+
+@pytest.mark.parametrize(
+    "openings",
+    [
+        ((special("<|self|>"),), ()),
+        ((special("<|nobody|>"),),),
+        ((Part("ab" * 32, rows=1),),),
+        ((special("<|self|>"),) * 9,),
+        (NAMED,) * 65,
+    ],
+    ids=["empty", "unknown token", "rows", "too long", "too many"],
+)
+def test_an_opening_that_cannot_be_is_refused_and_the_worker_goes_on(
+    front: Front, openings: tuple[tuple[Part, ...], ...]
+) -> None:
+    front.send(Draft(prompt("maya"), "<|end|>", (), openings))
+    assert front.until(Drafted)[-1][0] == Drafted("maya", 0, 0.0)
+    front.send(Draft(prompt("maya"), "<|end|>", (), (NAMED,)))
+    drafted = front.until(Drafted)[-1][0]
+    assert isinstance(drafted, Drafted) and len(drafted.p_openings) == 1

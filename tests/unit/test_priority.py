@@ -1,4 +1,4 @@
-"""Given what the system grants, when a worker asks for a better place in the queue, then it takes that."""
+"""Given what the system grants, when a thread asks for a better place in the queue, then it takes that."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from sensorium.workers import priority
+from sensorium import priority
 
 
 class System:
@@ -28,8 +28,8 @@ class System:
             raise PermissionError
         self.policy = policy
 
-    def sched_getscheduler(self, pid: int) -> int:
-        return self.policy
+    def getpriority(self, which: int, who: int) -> int:
+        return self.nice
 
     def setpriority(self, which: int, who: int, nice: int) -> None:
         if "nice" not in self.grants:
@@ -55,20 +55,12 @@ def test_the_best_that_is_granted_is_taken(system: System, got: str) -> None:
     assert (system.nice < 0) is (got == "raised")
 
 
-@pytest.mark.parametrize("system", [("rt",)], indirect=True)
-def test_what_takes_long_is_before_nobody(system: System) -> None:
-    priority.raise_own()
-    with priority.stepping_back():
-        assert not system.policy & system.SCHED_RR
-    assert system.policy & system.SCHED_RR
-
-
-@pytest.mark.parametrize("system", [()], indirect=True)
-def test_without_a_grant_there_is_nothing_to_step_back_from(system: System) -> None:
-    priority.raise_own()
-    with priority.stepping_back():
-        assert system.policy == 0
-    assert system.policy == 0
+@pytest.mark.parametrize(("system", "nice"), [(("rt", "nice"), -10), ((), 0)], indirect=["system"])
+def test_a_loop_is_raised_as_long_as_it_runs_and_never_in_real_time(system: System, nice: int) -> None:
+    system.nice = 0
+    with priority.before_others():
+        assert (system.nice, system.policy & system.SCHED_RR) == (nice, 0)
+    assert system.nice == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="this system has no such queue")

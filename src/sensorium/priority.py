@@ -1,4 +1,4 @@
-"""The place of a worker's computing thread in the queue for a core: ears and mouths before everything else.
+"""The place of a thread in the queue for a core: ears and mouths first, then the loop, then everything else.
 
 They compute little and often, somebody hears when they are late, and a mind that reads a long prompt takes
 all cores there are. Where the system does not grant it they queue as everybody does.
@@ -25,6 +25,22 @@ def raise_own() -> str:
     return "normal"
 
 
+@contextmanager
+def before_others() -> Iterator[None]:
+    """Inside, the calling thread is raised where that is granted, but not in real time: it would keep the
+    machine from everybody when it has a fault. What it starts queues as everybody does."""
+    before = 0
+    with suppress(OSError, AttributeError):
+        before = os.getpriority(os.PRIO_PROCESS, 0)
+        os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+    try:
+        yield
+    finally:
+        with suppress(OSError, AttributeError):
+            os.setpriority(os.PRIO_PROCESS, 0, before)
+
+
 def granted() -> str:
     """What `raise_own` would get, for `sensorium doctor`: tried in a thread that ends with it."""
     found: list[str] = []
@@ -32,16 +48,3 @@ def granted() -> str:
     trying.start()
     trying.join()
     return found[0]
-
-
-@contextmanager
-def stepping_back() -> Iterator[None]:
-    """Inside, the calling thread is no longer before others in real time: for what takes seconds."""
-    if not hasattr(os, "SCHED_RR") or os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK != os.SCHED_RR:
-        yield
-        return
-    os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
-    try:
-        yield
-    finally:
-        raise_own()

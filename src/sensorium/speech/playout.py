@@ -1,0 +1,84 @@
+"""When sound that is there should leave, so that whoever plays it as it comes does not run dry.
+
+A loudspeaker begins with the first sample. How late later ones were tells how long the next reply waits
+before it begins: not at all where the mind keeps up. Pure, with a clock; knows no codec and no socket.
+"""
+
+from __future__ import annotations
+
+import math
+
+from sensorium.clock import Clock
+
+# How long a reply waits at most before it begins, and how much shorter each time that it had no need to.
+MAX_LEAD_S, LEAD_STEP_S = 0.24, 0.04
+# A listener who ran dry waits for so much: one gap, not one for every frame.
+AGAIN_S = 0.2
+# Of what is ahead of the listener, so much may be collected into one chunk.
+COLLECTED_SHARE, MAX_COLLECTED_S = 0.25, 0.2
+# Of a reply, what leaves without waiting for a grant; of less than that nothing is learned.
+_MEASURED_S, _LEAST_S = 1.8, 0.5
+
+
+class Lead:
+    """How long replies wait before they begin; one for all of a worker's turns."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def needed(self, seconds: float) -> None:
+        """A reply that is under way should have waited so long."""
+        self.seconds = min(MAX_LEAD_S, max(self.seconds, seconds))
+
+    def sufficed(self, seconds: float) -> None:
+        """A whole reply needed to wait so long and no longer."""
+        self.seconds = max(0.0, min(self.seconds, max(seconds, self.seconds - LEAD_STEP_S)))
+
+
+class Playout:
+    """One reply, as its listener has it. Ask `may_leave`, and tell with `left` what did."""
+
+    def __init__(self, lead: Lead, clock: Clock, sample_rate_hz: int) -> None:
+        self._lead = lead
+        self._clock = clock
+        self._sample_rate_hz = sample_rate_hz
+        self._first_s: float | None = None
+        self._began_s: float | None = None
+        self._plays_until_s = 0.0
+        self._sent_s = 0.0
+        self._made_s = 0.0
+        self._waited_s = 0.0
+        self._late_s = -math.inf
+
+    def may_leave(self, num_samples: int) -> bool:
+        """Should the `num_samples` that are there leave now, or wait for more?"""
+        now_s, seconds = self._clock.now_s(), num_samples / self._sample_rate_hz
+        self._note(self._sent_s + seconds, now_s)
+        if self._began_s is None:
+            if num_samples and self._first_s is None:
+                self._first_s = now_s
+            return self._first_s is not None and now_s - self._first_s >= self._lead.seconds
+        ahead_s = self._plays_until_s - now_s
+        if ahead_s < 0.0:
+            return seconds >= AGAIN_S
+        return num_samples > 0 and seconds >= min(COLLECTED_SHARE * ahead_s, MAX_COLLECTED_S)
+
+    def left(self, num_samples: int) -> None:
+        now_s, seconds = self._clock.now_s(), num_samples / self._sample_rate_hz
+        if self._began_s is None:
+            self._began_s = self._plays_until_s = now_s
+            self._waited_s = 0.0 if self._first_s is None else now_s - self._first_s
+        self._plays_until_s = max(self._plays_until_s, now_s) + seconds
+        self._sent_s += seconds
+
+    def _note(self, made_s: float, now_s: float) -> None:
+        """How late is what is new, for a listener who never stood still since the beginning?"""
+        if self._began_s is not None and made_s > self._made_s and self._sent_s < _MEASURED_S:
+            self._late_s = max(self._late_s, now_s - self._began_s - self._made_s)
+            self._lead.needed(self._waited_s + self._late_s)
+        self._made_s = max(self._made_s, made_s)
+
+    def over(self) -> None:
+        """The reply was said to its end."""
+        if self._sent_s >= _LEAST_S:
+            self._lead.sufficed(self._waited_s + self._late_s)

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
+import simplejpeg
 from tests.processes.commands import Place, all_gone, workers_of
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -78,8 +80,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 @pytest.fixture(scope="module")
-def room(place: Place) -> Iterator[Open]:
-    with opened(place) as (link, _):
+def own() -> list[psutil.Process]:
+    """The room's process."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def room(place: Place, own: list[psutil.Process]) -> Iterator[Open]:
+    with opened(place) as (link, child):
+        own.append(psutil.Process(child.pid))
         yield link
 
 
@@ -148,6 +157,14 @@ def connected(room: Open, **more: Any) -> ClientConnection:
     return connect(f"ws://{room.at}/room", **settings)
 
 
+def speak(somebody: Page, pcm: bytes, rate_hz: int) -> None:
+    """In real time, as a microphone does."""
+    step = 2 * (rate_hz // 50)
+    for at in range(0, len(pcm), step):
+        somebody.send(page.Sound(), pcm[at : at + step])
+        time.sleep(0.02)
+
+
 def of_kind(records: list[Any], kind: type[Any]) -> list[Any]:
     return [record for record in records if isinstance(record, kind)]
 
@@ -192,13 +209,10 @@ def test_two_people_are_told_the_same_and_one_stops_the_reply(room: Open) -> Non
 def test_a_spoken_question_is_heard_shown_and_answered(room: Open) -> None:
     sound = read_wav(QUESTION)
     pcm = to_int16(sound.samples).astype("<i2").tobytes()
-    step = 2 * (sound.sample_rate_hz // 50)
     with Page(room, "Alice") as alice:
         alice.welcome()
         alice.send(page.OpenMicrophone(sound.sample_rate_hz, push_to_talk=True))
-        for at in range(0, len(pcm), step):
-            alice.send(page.Sound(), pcm[at : at + step])
-            time.sleep(0.02)
+        speak(alice, pcm, sound.sample_rate_hz)
         alice.send(page.CloseMicrophone())
         began = alice.until(events.TurnBegan)
         ended = alice.until(events.TurnEnded)
@@ -210,6 +224,36 @@ def test_a_spoken_question_is_heard_shown_and_answered(room: Open) -> None:
     assert message.text.lower().split() == heard[-1].text.lower().split() and "like" in message.text
     assert of_kind(alice.seen, events.Listening)[0].speaking
     assert len(alice.sound[ended.turn_id]) > 0
+
+
+def test_frames_are_looked_at_and_known_by_their_number(room: Open) -> None:
+    pixels = np.full((120, 160, 3), (200, 30, 30), np.uint8)
+    jpeg = simplejpeg.encode_jpeg(pixels, quality=85)
+    with Page(room, "Alice") as alice, Page(room, "Bob") as bob:
+        alice.welcome(), bob.welcome()
+        alice.send(page.Frame(7), jpeg)
+        assert bob.until(events.Looked) == events.Looked("alice", 7)
+        bob.send(page.Frame(1), jpeg)
+        assert "already" in bob.until(page.Trouble).message
+        bob.send(page.CloseCamera())
+        alice.send(page.CloseCamera())
+
+
+def test_an_open_microphone_outlives_the_hearing_process(room: Open, own: list[psutil.Process]) -> None:
+    (hearing,) = (p for p in own[0].children() if "sensorium.workers.hearing" in p.cmdline())
+    sound = read_wav(QUESTION)
+    pcm = to_int16(sound.samples).astype("<i2").tobytes() + bytes(2 * sound.sample_rate_hz)
+    with Page(room, "Alice") as alice:
+        alice.welcome()
+        alice.send(page.OpenMicrophone(sound.sample_rate_hz))
+        alice.send(page.Sound(), bytes(2 * sound.sample_rate_hz))
+        hearing.kill()
+        assert alice.until(events.WorkerDown).worker == "hearing"
+        assert alice.until(page.Trouble).code == "worker_died"
+        assert alice.until(events.WorkerUp).worker == "hearing"
+        speak(alice, pcm, sound.sample_rate_hz)
+        assert alice.until(events.TurnBegan).person_id == "alice"
+        assert alice.until(events.TurnEnded).outcome == "done"
 
 
 def test_who_comes_back_has_their_seat_and_what_was_said_meanwhile(room: Open) -> None:
@@ -386,3 +430,12 @@ def test_what_cannot_be_opened_says_so_before_any_model_is_loaded(place: Place) 
     ):
         refused = place.run("up", "--no-open", *options)
         assert refused.code == 2 and words in refused.err and refused.err.count("\n") == 1, refused
+
+
+def test_the_bench_of_many_pages_tells_what_came_and_how_late(place: Place) -> None:
+    found = place.run("bench", "room", "--listeners", "3", "--seconds", "6", "--json").value
+    assert found["settings"]["listeners"] == 3 and found["cut_off"] == 0
+    assert found["event_ms"]["count"] > 0 and found["ping_ms"]["count"] > 0
+    assert found["loop_lag_ms"]["count"] > 0 and found["front_rss_mb"] > 0
+    refused = place.run("bench", "room", "--listeners", "1000")
+    assert refused.code == 2 and "1 to 32" in refused.err

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sensorium.bench.prefix import Progress
 
 app = App(name="bench", help="Measure prefix reuse, the senses, live turns, recovery, memory, long runs.")
+app.command("sensorium.cli.bench_room:room", name="room")
 
 
 @app.command
@@ -50,7 +51,7 @@ def prefix(
     load = Load(personas, prompt_tokens, shared_tokens, turns, seed)
     setup = bench.Setup(load, server_slots, cold_turns)
     with run("bench prefix", json) as output:
-        with _progress(quiet=json) as progress:
+        with progress_shown(quiet=json) as progress:
             results = bench.run(setup, progress)
             progress(1, 1, "comparing replies with a cold start")
             found = reports.report(setup, results, _equality(bundle))
@@ -75,7 +76,7 @@ def parts(
     from sensorium.bench import parts as bench
 
     with run("bench parts", json) as output:
-        with _progress(quiet=json) as progress:
+        with progress_shown(quiet=json) as progress:
             found = bench.run(bundle, progress)
         output.result(found)
         bundle_name = found["settings"]["bundle"]
@@ -94,7 +95,7 @@ def hop(*, json: Json = False) -> None:
     from sensorium.bench import hop as bench
 
     with run("bench hop", json) as output:
-        with _progress(quiet=json) as progress:
+        with progress_shown(quiet=json) as progress:
             found = bench.run(progress)
         output.result(found)
         _show_figures(output, found, "two processes, microseconds from one into the hands of the other")
@@ -117,7 +118,7 @@ def turn(
     from sensorium.bench import turn as bench
 
     with run("bench turn", json) as output:
-        with _progress(quiet=json) as progress:
+        with progress_shown(quiet=json) as progress:
             found = bench.run(turns, personas, progress)
         output.result(found)
         _show_turn(output, found)
@@ -141,10 +142,10 @@ def senses(
     from sensorium.bench import senses as bench
 
     with run("bench senses", json) as output:
-        with _progress(quiet=json) as progress:
+        with progress_shown(quiet=json) as progress:
             found = bench.run(seconds, personas, stress, progress)
         output.result(found)
-        _show_rows(output, "all senses (ms)", ("", "median", "p99", "budget", "missed"), bench.rows(found))
+        show_rows(output, "all senses (ms)", ("", "median", "p99", "budget", "missed"), bench.rows(found))
         output.text(
             f"answered {found['answered']} of {found['questions']}, underruns {found['underruns']}, "
             f"skipped frames {found['skipped_frames']}, {found['rss_mb']:.0f} MB"
@@ -169,7 +170,7 @@ def barge_in(
     from sensorium.bench import barge_in as bench
 
     with run("bench barge-in", json) as output:
-        with _progress(quiet=json) as progress:
+        with progress_shown(quiet=json) as progress:
             found = bench.run(trials, personas, progress)
         output.result(found)
         _show_barge_in(output, found)
@@ -192,11 +193,11 @@ def memory(
 
     with run("bench memory", json) as output:
         sizes = bench.parse(personas)
-        with _progress(quiet=json) as progress:
+        with progress_shown(quiet=json) as progress:
             found = bench.run(sizes, bundle, progress)
         output.result(found)
         titles = ("MB", *(f"{size} personas" for size in sizes))
-        _show_rows(output, "resident memory", titles, bench.rows(found))
+        show_rows(output, "resident memory", titles, bench.rows(found))
         if found["ratio_14_to_6"] is not None:
             verdict = "met" if found["ratio_met"] else "missed"
             output.text(f"14 personas take {found['ratio_14_to_6']} times the memory of 6: {verdict}")
@@ -222,10 +223,10 @@ def soak(
     with run("bench soak", json) as output:
         bench.check(minutes)
         furnished.check(personas)
-        with _progress(quiet=json) as progress:
+        with progress_shown(quiet=json) as progress:
             found = run_async(bench.run(minutes, personas, bundle, progress))
         output.result(found)
-        _show_rows(output, f"{personas} personas, {minutes:g} minutes", ("", ""), bench.rows(found))
+        show_rows(output, f"{personas} personas, {minutes:g} minutes", ("", ""), bench.rows(found))
 
 
 @app.command
@@ -247,7 +248,7 @@ def recovery(
     with run("bench recovery", json) as output:
         if rounds < 1:
             raise BadInput(f"--rounds is at least 1, not {rounds}")
-        with _progress(quiet=json) as progress:
+        with progress_shown(quiet=json) as progress:
             found = run_async(bench.run(bundle, rounds, progress))
         output.result(found)
         _show_recovery(output, found)
@@ -264,7 +265,7 @@ def _equality(bundle: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[Progress]:
+def progress_shown(*, quiet: bool) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -309,7 +310,7 @@ def _show(output: Output, found: dict[str, Any]) -> None:
     )
 
 
-def _show_rows(output: Output, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def show_rows(output: Output, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
 
     table = Table(title=title)

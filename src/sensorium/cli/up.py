@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
+import sys
 import webbrowser
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -102,7 +104,7 @@ async def _serve(
         output.announce({"url": url})
         names = ", ".join(persona.name for persona in house.room.personas)
         output.text(f"{house.room.room.name} is open, and {names} are there: {url}\nCtrl-C closes it.")
-        if browser:
+        if browser and _has_screen():
             await asyncio.to_thread(webbrowser.open, url)
         stopping = asyncio.create_task(stopped.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -116,6 +118,13 @@ def link(door: Door) -> str:
     host = "127.0.0.1" if door.host in _EVERYWHERE else door.host
     named = f"[{host}]" if ":" in host else host
     return f"http://{named}:{door.port}/" + (f"#token={door.token}" if door.token else "")
+
+
+def _has_screen() -> bool:
+    """A browser that runs in this terminal would be of no use."""
+    if sys.platform != "linux":
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _names() -> frozenset[str]:

@@ -188,7 +188,8 @@ class House:
         """In the room from now on; False when they were already. Raises BadInput when it is full."""
         if any(here.id == person.id for here in self.room.room.people):
             return False
-        await self.join(person.id)
+        await self.room.join(person.id)
+        self._open.members_changed()
         return True
 
     async def join(self, name: str) -> None:

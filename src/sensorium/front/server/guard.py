@@ -17,7 +17,7 @@ _log = logging.getLogger("sensorium.room")
 
 
 class Guard:
-    """ASGI middleware. `ROOM_PATH` is told why by a close code, which a page can read; a status it cannot."""
+    """ASGI middleware. `room_path` is told why by a close code, which a page can read; a status it cannot."""
 
     def __init__(self, app: ASGIApp, door: Door, room_path: str) -> None:
         self._app = app
@@ -37,7 +37,9 @@ class Guard:
             return await self._app(scope, receive, send)
         _note(refusal, scope)
         if refusal.code == "token" and scope["path"] == self._room_path:
-            await send({"type": "websocket.accept"})
+            # A browser breaks off when none of the subprotocols that it offers is taken.
+            offered = scope["subprotocols"]
+            await send({"type": "websocket.accept", "subprotocol": offered[0] if offered else None})
             return await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": refusal.reason})
         return await _refuse(refusal, send, "websocket.http.response")
 

@@ -18,6 +18,7 @@ _LOOKED_AT_PORTS = 50
 # What is larger is not even read; up to here it is refused in words (session.py).
 _MAX_MESSAGE_BYTES = 2 * page.MAX_MESSAGE_BYTES
 _PING_S = 10.0
+_MAX_CONNECTIONS = 256
 # What a request or a WebSocket still has when the house goes down.
 _GRACE_S = 1
 
@@ -56,7 +57,7 @@ async def served(app: Starlette, listener: socket.socket) -> AsyncIterator[async
         app, ws="websockets-sansio", ws_per_message_deflate=False, ws_max_size=_MAX_MESSAGE_BYTES,
         ws_ping_interval=_PING_S, ws_ping_timeout=_PING_S, http="h11", lifespan="off", loop="none",
         log_config=None, access_log=False, server_header=False, proxy_headers=False,
-        timeout_graceful_shutdown=_GRACE_S,
+        timeout_graceful_shutdown=_GRACE_S, limit_concurrency=_MAX_CONNECTIONS,
     )  # fmt: skip
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -91,8 +91,8 @@ class Visitor:
         return float(self.page.evaluate("probe.soundMs"))
 
     def main_thread(self, run: Callable[[], None]) -> list[float]:
-        """Processor time in ms of each task of the page's main thread while `run` runs. A busy machine makes a
-        task take longer, but not dearer."""
+        """Processor time in ms of each task of the page's main thread while `run` runs. On a busy machine
+        a task takes longer, but no more of it."""
         browser = self.page.context.browser
         assert browser is not None
         browser.start_tracing(page=self.page, categories=["toplevel", "devtools.timeline"])

@@ -33,7 +33,10 @@ export class App {
   #notice = new ConnectionNotice({ hurry: () => this.#ask("hurry"), back: () => this.left() });
   #source = "";
 
-  /** @param {{url: string, processing: boolean, left: () => void}} options */
+  /**
+   * @param {{url: string, processing: boolean, left: (why?: words.Telling) => void}} options `left`: the person is
+   *   out again, by their own will or because the room would not have them
+   */
   constructor({ url, processing, left }) {
     this.url = url;
     this.left = left;
@@ -125,11 +128,12 @@ export class App {
   }
 
   #trouble({ message, remedy }) {
-    notify({ key: "trouble", kind: "problem", text: message, remedy: remedy ?? "", closable: true }, TROUBLE_MS);
+    notify({ key: "trouble", kind: "problem", text: words.sentence(message), remedy: words.sentence(remedy ?? ""), closable: true }, TROUBLE_MS);
   }
 
   #connection(phase) {
     this.room.connection = phase;
+    if (phase.phase === "refused" && !this.#welcomed) return this.left(words.refusedRoom(phase));
     this.#notice.show(phase);
     this.#changed();
   }

@@ -68,6 +68,7 @@ function choose(mode) {
 }
 
 function enter() {
+  settle("door");
   app = new App({
     url: roomUrl(),
     processing: query.get("processing") !== "off",
@@ -79,12 +80,14 @@ function enter() {
   app.start();
 }
 
-function leave() {
+/** @param {import("./words.js").Telling} [why] the room would not have them */
+function leave(why) {
   app?.close();
   app = null;
   byId("room").hidden = true;
   byId("join").hidden = false;
   moveNotices();
+  if (why) notify({ key: "door", kind: "problem", ...why });
   byId("name").focus();
 }
 

@@ -88,7 +88,14 @@ export function refusedRoom({ reason, remedy }) {
   const fallback = full
     ? "Try again when somebody has left."
     : "Open the link that sensorium printed, or ask whoever runs the room.";
-  return { text: `The room did not let you in: ${reason}`, remedy: remedy || fallback };
+  return { text: sentence(`The room did not let you in: ${reason}`), remedy: sentence(remedy || fallback) };
+}
+
+/** What the room says in passing, as a sentence. @param {string} text */
+export function sentence(text) {
+  const trimmed = text.trim();
+  if (!trimmed) return "";
+  return trimmed[0].toUpperCase() + trimmed.slice(1) + (/[.!?]$/.test(trimmed) ? "" : ".");
 }
 
 export const LOST = {

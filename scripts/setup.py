@@ -22,7 +22,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".sensorium-stamp"
 EXTRAS = {"run": "espeak", "test": "espeak,stt,train"}
-GROUPS = {"run": [], "test": ["dev", "compat"]}
+GROUPS = {"run": [], "test": ["dev", "compat", "browser"]}
+BROWSERS = ("chromium", "chromium-browser")
 
 
 def main() -> int:
@@ -38,6 +39,8 @@ def main() -> int:
         (ROOT / "pyproject.toml").read_bytes() + Path(__file__).read_bytes() + str(ROOT).encode()
     ).hexdigest()
     done = STAMP.read_text().split() if STAMP.exists() else []
+    if purpose == "test":
+        get_browser()
     if done[:1] == [wanted] and (purpose in done[1:] or "test" in done[1:]):
         return 0
     if not PYTHON.exists():
@@ -81,6 +84,22 @@ def llama_wheel_folder() -> Path:
         os.replace(wheel, folder / wheel.name)
     shutil.rmtree(partial)
     return folder
+
+
+def get_browser() -> None:
+    """The distribution's Chromium, for tests/browser. Where it cannot be had, those tests fail and say so."""
+    if any(shutil.which(name) for name in BROWSERS):
+        return
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        say("tests/browser needs Chromium: sudo apt-get install chromium")
+        return
+    say("installing Chromium for tests/browser")
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for what in ("update", "install -y --no-install-recommends chromium"):
+        command = ["apt-get", *what.split()]
+        if subprocess.run(command, env=quiet, stdout=subprocess.DEVNULL).returncode != 0:
+            say(f"{' '.join(command)} failed; tests/browser will fail without Chromium")
+            return
 
 
 def cpu_key() -> str:

@@ -408,7 +408,7 @@ def test_behind_a_token_only_who_has_it_comes_in_and_the_end_is_told(place: Plac
             judy.welcome()
             workers = workers_of(child)
             child.send_signal(signal.SIGTERM)
-            assert judy.closed()[0] == 1012
+            assert judy.closed() == (1012, "the room has closed")
             out, err = child.communicate(timeout=PATIENCE_S)
         assert (child.returncode, out, err) == (0, "", "")
         assert len(workers) == 4 and all_gone(workers)

@@ -25,7 +25,9 @@ from sensorium.front.server import files, logs
 from sensorium.front.server.app import application
 from sensorium.front.server.doors import Door, checked_token
 from sensorium.front.server.hall import Hall
+from sensorium.front.server.outbox import Closed
 from sensorium.front.server.serving import listening, served
+from sensorium.front.server.session import GOING_DOWN
 
 PORT = 8470
 # Every address of this machine.
@@ -100,6 +102,7 @@ async def _serve(
         hall = await stack.enter_async_context(Hall(house, log))
         app = application(house, hall, page, door)
         serving = await stack.enter_async_context(served(app, listener))
+        stack.callback(hall.close_all, Closed(GOING_DOWN, "the room has closed"))
         url = link(door)
         output.announce({"url": url})
         names = ", ".join(persona.name for persona in house.room.personas)

@@ -9,6 +9,7 @@ import { Talking } from "./talking.js";
 import { watchTouches } from "./touch.js";
 import * as words from "./words.js";
 import { showCaptions, startCaptions } from "./views/captions.js";
+import { ConnectionNotice } from "./views/connection.js";
 import { byId, make, setText } from "./views/dom.js";
 import { mark } from "./views/icons.js";
 import { notify, settle } from "./views/notices.js";
@@ -17,9 +18,8 @@ import { showLevels, showPeople, startBlinking } from "./views/people.js";
 import { showSettings } from "./views/settings.js";
 
 const STALE_MS = 1000; // so often the page looks at what passes by itself, e.g. that somebody sees
-const NEWS_MS = 6000;
+const TROUBLE_MS = 18_000;
 const SIGNS = { "panel-button": "chart", "settings-button": "settings", "leave-button": "leave", stop: "stop", camera: "camera", screen: "screen", send: "send" };
-const PHASES = { away: "Not connected", connecting: "Connecting", open: "Connected", lost: "Connection lost", refused: "Not let in" };
 
 export class App {
   room = nowhere();
@@ -30,10 +30,13 @@ export class App {
   #frame = 0;
   #stale = 0;
   #welcomed = false;
-  #wasLost = false;
+  #notice = new ConnectionNotice({ hurry: () => this.#ask("hurry"), back: () => this.left() });
   #source = "";
 
-  /** @param {{url: string, processing: boolean, left: () => void}} options */
+  /**
+   * @param {{url: string, processing: boolean, left: (why?: words.Telling) => void}} options `left`: the person is
+   *   out again, by their own will or because the room would not have them
+   */
   constructor({ url, processing, left }) {
     this.url = url;
     this.left = left;
@@ -61,7 +64,8 @@ export class App {
   /** Call it while a click is handled: browsers allow sound only then. */
   start() {
     this.#listen();
-    this.sound.start().then(() => this.#soundStarted());
+    this.#socket.onerror = () => notify({ key: "parts", kind: "problem", ...words.NOT_LOADED });
+    this.sound.start().then(() => this.#soundStarted(), this.#socket.onerror);
     this.#ask("join", { url: this.url, name: kept.name, session: kept.session });
     this.#stale = setInterval(() => this.#changed(), STALE_MS);
     watchTouches((events) => this.#ask("touches", { events }), this.#ended.signal);
@@ -102,6 +106,7 @@ export class App {
     const downBefore = new Set(this.room.workersDown);
     take(this.room, record, performance.now());
     if (record.type === "Welcome") this.#welcome(record);
+    if (record.type === "Members") this.#showAddressees();
     if (record.type === "Looked" && record.person_id === this.room.you.id) this.camera.looked(record.number);
     if (record.type === "Trouble" && !record.fatal) this.#trouble(record);
     if (record.type === "TurnEnded" && record.outcome === "failed") this.#trouble({ message: record.error, remedy: "Ask again in a moment." });
@@ -123,26 +128,13 @@ export class App {
   }
 
   #trouble({ message, remedy }) {
-    notify({ key: "trouble", kind: "problem", text: message, remedy: remedy ?? "", closable: true }, 3 * NEWS_MS);
+    notify({ key: "trouble", kind: "problem", text: words.sentence(message), remedy: words.sentence(remedy ?? ""), closable: true }, TROUBLE_MS);
   }
 
   #connection(phase) {
-    const before = this.room.connection.phase;
     this.room.connection = phase;
-    const again = { label: "Try now", run: () => this.#ask("hurry") };
-    if (phase.phase === "lost") {
-      const told = this.#welcomed ? words.LOST : words.UNREACHABLE;
-      notify({ key: "connection", kind: "waiting", ...told, action: again });
-      this.#wasLost = true;
-    } else if (phase.phase === "refused") {
-      const back = { label: "Back to the door", run: () => this.left() };
-      notify({ key: "connection", kind: "problem", ...words.refusedRoom(phase), action: back });
-      keep({ session: "" });
-    } else if (phase.phase === "open" && before !== "open") {
-      if (this.#wasLost && this.#welcomed) notify({ key: "connection", kind: "news", ...(phase.slept ? words.SLEPT : words.BACK) }, NEWS_MS);
-      else settle("connection");
-      this.#wasLost = false;
-    }
+    if (phase.phase === "refused" && !this.#welcomed) return this.left(words.refusedRoom(phase));
+    this.#notice.show(phase);
     this.#changed();
   }
 
@@ -186,6 +178,7 @@ export class App {
     this.#source = kind;
     for (const id of ["camera", "screen"]) byId(id).setAttribute("aria-pressed", String(kind === id));
     byId("preview").hidden = !kind;
+    byId("preview-canvas").hidden = true;
     if (kind) setText(byId("preview-text"), `Your ${kind} is on. Nobody has looked yet.`);
   }
 
@@ -295,9 +288,6 @@ export class App {
   #show() {
     const { room } = this;
     setText(byId("room-name"), room.room.name || "The room");
-    const connection = byId("connection");
-    connection.dataset.phase = room.connection.phase;
-    setText(connection, PHASES[room.connection.phase]);
     showPeople(room, this.#addressed, (id) => this.#address(id));
     showCaptions(room, this.#waiting);
     byId("stop").hidden = !running(room).length;

@@ -9,9 +9,7 @@ import { byId } from "./views/dom.js";
 import { moveNotices, notify, settle } from "./views/notices.js";
 import { showFaces } from "./views/people.js";
 
-// Drawn at the door before anybody knows who is in: faces for the eye, of nobody in particular.
-const AT_THE_DOOR = ["ada", "clara", "felix", "hugo", "ines", "maya"];
-
+const MAX_FACES = 8;
 const query = new URLSearchParams(location.search);
 /** @type {App | null} */ let app = null;
 let inOtherTab = false;
@@ -60,7 +58,6 @@ function check() {
 
 function onlyKeyboard() {
   for (const radio of document.querySelectorAll('#join-form [name="mode"]')) radio.disabled = radio.value !== "type";
-  keep({ mode: "type" });
   choose("type");
 }
 
@@ -71,6 +68,7 @@ function choose(mode) {
 }
 
 function enter() {
+  settle("door");
   app = new App({
     url: roomUrl(),
     processing: query.get("processing") !== "off",
@@ -82,21 +80,45 @@ function enter() {
   app.start();
 }
 
-function leave() {
+/** @param {import("./words.js").Telling} [why] the room would not have them */
+function leave(why) {
   app?.close();
   app = null;
   byId("room").hidden = true;
   byId("join").hidden = false;
   moveNotices();
+  if (why) notify({ key: "door", kind: "problem", ...why });
   byId("name").focus();
 }
 
-/** The room's address; a token in the page's own goes with it. */
 function roomUrl() {
-  const url = new URL("/room", location.href);
+  const url = new URL("/room", location.origin);
   url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  for (const name of ["token", "room"]) if (query.has(name)) url.searchParams.set(name, query.get(name));
   return url.href;
+}
+
+/** The link's token is given for a cookie, and does not stay where it can be seen. */
+async function showToken() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!token) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  // A token that is refused is told of when the room refuses the person.
+  await fetch("/api/enter", { method: "POST", headers: { Authorization: `Bearer ${token}` } }).catch(() => {});
+}
+
+/** Who is in, for those at the door. */
+async function lookIn() {
+  const answer = await fetch("/api/room").catch(() => null);
+  if (!answer?.ok) return;
+  const { room, personas, hears } = await answer.json();
+  byId("join-lead").textContent = `${names(personas)} ${personas.length === 1 ? "is" : "are"} here. ${hears ? "Talk with them; they answer aloud." : "Nobody listens in this room: write to them."}`;
+  document.title = `${room.name} · Sensorium`;
+  showFaces(byId("join-faces"), personas.slice(0, MAX_FACES).map((persona) => persona.id));
+  if (!hears) onlyKeyboard();
+}
+
+function names(personas) {
+  return new Intl.ListFormat("en", { type: "conjunction" }).format(personas.map((persona) => persona.name));
 }
 
 byId("join-form").addEventListener("change", (e) => e.target.name === "mode" && choose(e.target.value));
@@ -109,8 +131,8 @@ byId("join-form").addEventListener("submit", (e) => {
   enter();
 });
 
-showFaces(byId("join-faces"), AT_THE_DOOR);
 byId("name").value = kept.name;
 choose(kept.mode);
 check();
 tabs.claim();
+showToken().then(lookIn);

@@ -88,7 +88,14 @@ export function refusedRoom({ reason, remedy }) {
   const fallback = full
     ? "Try again when somebody has left."
     : "Open the link that sensorium printed, or ask whoever runs the room.";
-  return { text: `The room did not let you in: ${reason}`, remedy: remedy || fallback };
+  return { text: sentence(`The room did not let you in: ${reason}`), remedy: sentence(remedy || fallback) };
+}
+
+/** What the room says in passing, as a sentence. @param {string} text */
+export function sentence(text) {
+  const trimmed = text.trim();
+  if (!trimmed) return "";
+  return trimmed[0].toUpperCase() + trimmed.slice(1) + (/[.!?]$/.test(trimmed) ? "" : ".");
 }
 
 export const LOST = {
@@ -100,10 +107,15 @@ export const UNREACHABLE = {
   remedy: "Is sensorium still running? The page tries again by itself.",
 };
 export const SLEPT = {
-  text: "This computer slept. You are back in the room.",
+  text: "The page was asleep. You are back in the room.",
   remedy: "What was said meanwhile is in the captions.",
 };
 export const BACK = { text: "You are back in the room.", remedy: "" };
+
+export const NOT_LOADED = {
+  text: "A part of this page could not be loaded.",
+  remedy: "Load the page again; in an old browser, take a current one.",
+};
 
 export const DOES = {
   speaks: "speaks",

@@ -18,7 +18,7 @@ from sensorium.dialogue.turn import Turns
 from sensorium.errors import BadInput, ContextFull, SensoriumError
 from sensorium.front.ears import Ears
 from sensorium.front.happenings import Tell, to_nobody
-from sensorium.front.listening import Utterance, as_heard
+from sensorium.front.listening import Utterance, as_heard, typed
 from sensorium.front.publisher import Publisher
 from sensorium.front.reply import Speaker
 from sensorium.front.report import Draft, TurnReport
@@ -104,7 +104,7 @@ class Conversation:
         """
         _check_text(text.strip())
         async with self._one_at_a_time:
-            utterance = self._now(text.strip())
+            utterance = typed(self._parts.clock, text.strip())
             source = _Source(person, None, None, instructions, grammar)
             return await self._turn(utterance, self._choose(utterance, to), publisher, source)
 
@@ -159,11 +159,14 @@ class Conversation:
         """
         parts = self._parts
         async with self._one_at_a_time:
-            choice, last = self._choose(self._now(""), to), parts.room.last_entry
+            choice, last = self._choose(typed(self._parts.clock, ""), to), parts.room.last_entry
             if last is None or last.speaker_id == choice.persona_id:
                 raise BadInput("there is nothing to answer yet", remedy="say something first")
             return await self._turn(
-                self._now(last.text), choice, publisher, _Source(None, last, None, instructions)
+                typed(self._parts.clock, last.text),
+                choice,
+                publisher,
+                _Source(None, last, None, instructions),
             )
 
     async def look(self, picture: bytes) -> Sight:
@@ -192,7 +195,9 @@ class Conversation:
             choice = parts.floor.choose(last.text, parts.room.now(from_persona_id=last.speaker_id))
             if choice.persona_id is None:
                 return None
-            return await self._turn(self._now(last.text), choice, publisher, _Source(entry=last))
+            return await self._turn(
+                typed(self._parts.clock, last.text), choice, publisher, _Source(entry=last)
+            )
 
     async def _turn(
         self, utterance: Utterance, choice: Choice, publisher: Publisher | None, source: _Source
@@ -269,10 +274,6 @@ class Conversation:
             return await self._parts.room.heard(source.person, text, turn_id)
         assert source.entry is not None
         return source.entry
-
-    def _now(self, text: str) -> Utterance:
-        now_s = self._parts.clock.now_s()
-        return Utterance(text, now_s, now_s)
 
     def _choose(self, utterance: Utterance, to: str) -> Choice:
         if to:

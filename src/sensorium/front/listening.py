@@ -90,6 +90,12 @@ class HeardSoFar:
             self.by_bridge = self.by_bridge or bool(event.text)
 
 
+def typed(clock: Clock, text: str) -> Utterance:
+    """Words that nobody had to hear, said now."""
+    now_s = clock.now_s()
+    return Utterance(text, now_s, now_s)
+
+
 def as_heard(utterance: Utterance, text: str) -> tuple[tuple[Rows | str, ...], bytes]:
     """How a mind reads the utterance, and its rows, a part for each: words that `text` spells otherwise than
     the ear did are read as words. What the ear could not make out has none; a bridge's words give ((), b"").

@@ -55,10 +55,12 @@ class Join(Record, frozen=True):
 
 
 class Say(Record, frozen=True):
-    """A message in words. `to`: the persona that must answer, or ""."""
+    """A message in words. `to`: the persona that must answer, or "". `number` only grows within a
+    session: what a page sends again because its connection was lost is said once. 0: it has none."""
 
     text: _Text
     to: _Id = ""
+    number: _Number = 0
 
 
 class OpenMicrophone(Record, frozen=True):

@@ -4,7 +4,8 @@
 import { Jitter } from "./jitter.js";
 
 const RAMP_S = 0.005;
-const REPORT_S = 0.25;
+const REPORT_S = 0.1;
+const LEVEL_FALL = 0.98; // in a block of 128 frames: half in 0.1 s
 const MAX_KEPT_IDS = 256;
 
 /** One turn's sound. Frames are of the loudspeaker's rate, samples of the reply's. */
@@ -166,7 +167,8 @@ export class Playback {
       sum += sample * sample;
       out[i] += sample * voice.volume;
     }
-    voice.level = Math.sqrt(sum / out.length);
+    // Falls slower than it rises, so that who looks now and then sees more than one block.
+    voice.level = Math.max(Math.sqrt(sum / out.length), voice.level * LEVEL_FALL);
     if (voice.framesLeft === 0) voice.gain = 0;
     const played = voice.framesPlayed - before;
     if (played) this.jitter.played(played / this.#rate);

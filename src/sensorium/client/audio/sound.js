@@ -3,6 +3,7 @@
 
 import { Ring } from "./ring.js";
 
+const MAX_RATE_HZ = 96_000; // of a microphone, as the room takes it
 const RING_SAMPLES = 1 << 16; // more than a second at 48 kHz
 
 export class Sound {
@@ -30,13 +31,14 @@ export class Sound {
 
   /** Starts the loudspeaker. Call it while a click is handled: browsers allow sound only then. */
   start() {
+    this.#context ??= newContext();
     this.#starting ??= this.#begin();
     this.#context.resume();
     return this.#starting;
   }
 
   async #begin() {
-    const context = (this.#context = new AudioContext({ latencyHint: "interactive" }));
+    const context = this.#context;
     await Promise.all([
       context.audioWorklet.addModule(new URL("./player.worklet.js", import.meta.url)),
       context.audioWorklet.addModule(new URL("./mic.worklet.js", import.meta.url)),
@@ -128,6 +130,13 @@ export class Sound {
   async playOn(deviceId) {
     await this.#context?.setSinkId?.(deviceId);
   }
+}
+
+function newContext() {
+  const context = new AudioContext({ latencyHint: "interactive" });
+  if (context.sampleRate <= MAX_RATE_HZ) return context;
+  context.close();
+  return new AudioContext({ latencyHint: "interactive", sampleRate: 48_000 });
 }
 
 /** @returns {Promise<{inputs: MediaDeviceInfo[], outputs: MediaDeviceInfo[], cameras: MediaDeviceInfo[]}>} */

@@ -10,7 +10,20 @@ const PING_EVERY_MS = 5000;
 const PATIENCE_MS = 12_000; // without any message, though we asked
 const SLEPT_MS = 20_000; // a timer that was so late: the machine was asleep
 const REFUSED = 1008;
+// After these it would only happen again: what we sent was wrong, or too large.
+const FINAL = [REFUSED, 1007, 1009];
+const FOREIGN = { reason: "it does not speak this page's protocol", remedy: "Load the page again." };
 const NOT_SAID = "the server closed the connection";
+
+/** What a connection needs of the world; tests have their own. */
+const WORLD = {
+  open: (url, protocols) => new WebSocket(url, protocols),
+  nowMs: () => Date.now(),
+  chance: () => Math.random(),
+  after: (ms, run) => setTimeout(run, ms),
+  every: (ms, run) => setInterval(run, ms),
+  forget: (timer) => clearTimeout(timer),
+};
 
 /**
  * @typedef {{phase: "connecting" | "open" | "lost" | "refused", attempt?: number, again_ms?: number,
@@ -26,17 +39,20 @@ export class Connection {
   #heardAt = 0;
   #slept = false;
   #welcomed = false;
+  #lastEntryId = 0; // what this page has of the conversation
   /** @type {{reason: string, remedy: string} | null} */ #fatal = null;
 
   /**
    * @param {{url: string, name: string, session: string}} who
    * @param {{phase: (phase: Phase) => void, record: (record: any, payload: Uint8Array) => void}} tell
+   * @param {typeof WORLD} [world]
    */
-  constructor(who, tell) {
+  constructor(who, tell, world = WORLD) {
     this.who = who;
     this.tell = tell;
-    this.#heartbeat = setInterval(() => this.#beat(), PING_EVERY_MS);
-    this.#beatAt = Date.now();
+    this.world = world;
+    this.#heartbeat = world.every(PING_EVERY_MS, () => this.#beat());
+    this.#beatAt = world.nowMs();
     this.#open();
   }
 
@@ -62,34 +78,45 @@ export class Connection {
   }
 
   close() {
-    clearInterval(this.#heartbeat);
+    this.world.forget(this.#heartbeat);
     this.#forget();
   }
 
   #open() {
     this.#forget();
+    this.#fatal = null;
     this.tell.phase({ phase: "connecting", attempt: this.#attempt });
-    const socket = new WebSocket(this.who.url, [SUBPROTOCOL]);
+    const socket = this.world.open(this.who.url, [SUBPROTOCOL]);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
-    this.#heardAt = Date.now();
+    this.#heardAt = this.world.nowMs();
     socket.onopen = () => {
       const { name, session } = this.who;
-      socket.send(frame({ type: "Join", name, protocol: PROTOCOL, session }));
+      socket.send(frame({ type: "Join", name, protocol: PROTOCOL, session, last_entry_id: this.#lastEntryId }));
     };
     socket.onmessage = ({ data }) => this.#take(data);
     socket.onclose = ({ code, reason }) => this.#closed(code, reason);
   }
 
   #take(data) {
-    this.#heardAt = Date.now();
-    const { record, payload } = unframe(data);
+    this.#heardAt = this.world.nowMs();
+    let found;
+    try {
+      found = unframe(data);
+    } catch {
+      this.#fatal = FOREIGN;
+      return this.#closed(REFUSED, "");
+    }
+    const { record, payload } = found;
     if (record.type === "Welcome") {
       this.who.session = record.session;
       this.#welcomed = true;
       this.#attempt = 0;
       this.tell.phase({ phase: "open", slept: this.#slept });
       this.#slept = false;
+    }
+    for (const { entry_id } of record.type === "Message" ? [record] : (record.history ?? [])) {
+      this.#lastEntryId = Math.max(this.#lastEntryId, entry_id);
     }
     if (record.type === "Trouble" && record.fatal) {
       this.#fatal = { reason: record.message, remedy: record.remedy };
@@ -99,20 +126,20 @@ export class Connection {
 
   #closed(code, reason) {
     this.#forget();
-    if (code === REFUSED || this.#fatal) {
-      clearInterval(this.#heartbeat);
+    if (FINAL.includes(code)) {
+      this.world.forget(this.#heartbeat);
       const why = this.#fatal ?? { reason: reason || NOT_SAID, remedy: "" };
       this.tell.phase({ phase: "refused", ...why });
       return;
     }
-    const againMs = delayMs(this.#attempt++, Math.random());
-    this.#retry = setTimeout(() => this.#open(), againMs);
-    this.tell.phase({ phase: "lost", attempt: this.#attempt, again_ms: againMs, reason });
+    const againMs = delayMs(this.#attempt++, this.world.chance());
+    this.#retry = this.world.after(againMs, () => this.#open());
+    this.tell.phase({ phase: "lost", attempt: this.#attempt, again_ms: againMs, reason: this.#fatal?.reason ?? reason });
   }
 
   /** Leaves the socket alone from now on, whatever it still says. */
   #forget() {
-    clearTimeout(this.#retry);
+    this.world.forget(this.#retry);
     this.#retry = 0;
     this.#welcomed = false;
     const socket = this.#socket;
@@ -123,16 +150,16 @@ export class Connection {
   }
 
   #beat() {
-    const now = Date.now();
+    const now = this.world.nowMs();
     this.#slept ||= now - this.#beatAt > SLEPT_MS;
     const silentMs = now - this.#heardAt;
     this.#beatAt = now;
     if (!this.#socket) return;
-    // A socket that survived a sleep is asked first; one that does not answer is given up.
+    // After a sleep nobody knows what a socket is worth: a new one does, and brings what was said meanwhile.
     if (silentMs > PATIENCE_MS && !this.#slept) this.#closed(0, "the room did not answer");
     else if (this.#slept && this.#welcomed) {
       this.#attempt = 0;
       this.#closed(0, "this computer slept");
-    } else this.send({ type: "Ping", at_ms: Math.round(performance.now()) });
+    } else this.send({ type: "Ping", at_ms: now });
   }
 }

@@ -2,11 +2,16 @@
 
 const MAX_KEPT = 32;
 
-/** @typedef {{key: number, text: string, to: string}} Saying */
+/** @typedef {{number: number, text: string, to: string}} Saying `number` only grows, also after a reload */
 
 export class Outbox {
   #says = /** @type {(Saying & {sent: boolean})[]} */ ([]);
-  #nextKey = 1;
+  #number = 0;
+
+  /** @param {() => number} nowMs wall time */
+  constructor(nowMs = Date.now) {
+    this.nowMs = nowMs;
+  }
 
   /**
    * @param {string} text
@@ -15,7 +20,8 @@ export class Outbox {
    */
   add(text, to) {
     if (this.#says.length >= MAX_KEPT) return false;
-    this.#says.push({ key: this.#nextKey++, text: text.trim(), to, sent: false });
+    this.#number = Math.max(this.#number + 1, this.nowMs());
+    this.#says.push({ number: this.#number, text: text.trim(), to, sent: false });
     return true;
   }
 
@@ -50,6 +56,6 @@ export class Outbox {
 
   /** @returns {Saying[]} what waits, oldest first */
   waiting() {
-    return this.#says.map(({ key, text, to }) => ({ key, text, to }));
+    return this.#says.map(({ number, text, to }) => ({ number, text, to }));
   }
 }

@@ -77,7 +77,7 @@ function welcomed(record) {
 }
 
 function sendDue() {
-  if (connection?.isOpen) for (const { text, to } of outbox.due()) send({ type: "Say", text, to });
+  if (connection?.isOpen) for (const { text, to, number } of outbox.due()) send({ type: "Say", text, to, number });
   tellWaiting();
 }
 

@@ -8,32 +8,23 @@ const NEAR_PX = 60;
 
 /**
  * @param {any} room
- * @param {{key: number, text: string, to: string}[]} waiting what was written and is not in the room yet
+ * @param {{number: number, text: string, to: string}[]} waiting what was written and is not in the room yet
  */
 export function showCaptions(room, waiting) {
-  const scroller = byId("scroller");
-  const follows = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_PX;
   const live = [...people(room), ...replies(room), ...waiting.map((say) => unsent(room, say))];
   keyed(byId("log"), room.entries, (e) => String(e.entry_id), create, (li, entry) => kept(li, entry, room));
   keyed(byId("live"), live, (line) => line.key, create, spoken);
   const nobody = !room.entries.length && !live.length;
   setText(byId("nothing"), nobody && room.you.id ? "Nothing was said yet. Greet somebody, or ask a question." : "");
-  if (follows) scroller.scrollTop = scroller.scrollHeight;
-  byId("newest").hidden = follows;
 }
 
 /** The button that leads back to the newest words. @param {AbortSignal} signal */
 export function startCaptions(signal) {
   const scroller = byId("scroller");
-  const down = () => (scroller.scrollTop = scroller.scrollHeight);
-  byId("newest").addEventListener("click", down, { signal });
-  scroller.addEventListener("scroll", () => {
-    if (scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_PX) byId("newest").hidden = true;
-  }, { signal });
-  // What was at the end stays at the end when the page changes its size.
-  const observer = new ResizeObserver(() => byId("newest").hidden && down());
-  observer.observe(scroller);
-  signal.addEventListener("abort", () => observer.disconnect());
+  scroller.scrollTop = 0; // it is filled from below: this is its end
+  byId("newest").hidden = true;
+  byId("newest").addEventListener("click", () => (scroller.scrollTop = 0), { signal });
+  scroller.addEventListener("scroll", () => (byId("newest").hidden = scroller.scrollTop > -NEAR_PX), { signal });
 }
 
 function create() {
@@ -59,7 +50,13 @@ function fill(li, { kind, who, hue, me, said, ahead = "", unheard = "", note = "
   else if (!thinking) dots?.remove();
 }
 
+/** What each line shows: an entry never changes, but for what nobody heard of it. */
+const shown = new WeakMap();
+
 function kept(li, entry, room) {
+  const state = `${entry.unheard} ${room.you.id}`;
+  if (shown.get(li) === state) return;
+  shown.set(li, state);
   const persona = entry.kind === "persona";
   const me = entry.kind === "person" && entry.speaker_id === room.you.id;
   fill(li, {
@@ -97,8 +94,8 @@ function replies(room) {
   }));
 }
 
-function unsent(room, { key, text, to }) {
+function unsent(room, { number, text, to }) {
   const whom = room.personas.find((persona) => persona.id === to)?.name;
   const note = room.connection.phase === "open" ? "on its way" : "kept until the connection is back";
-  return { key: `say-${key}`, kind: "person", who: whom ? `You, to ${whom}` : "You", me: true, said: text, note, waiting: true };
+  return { key: `say-${number}`, kind: "person", who: whom ? `You, to ${whom}` : "You", me: true, said: text, note, waiting: true };
 }

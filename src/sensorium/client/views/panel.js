@@ -21,9 +21,13 @@ const NAMES = {
 };
 const OF_A_TURN = ["speech.first_byte", "speech.first_chunk", "voice_to_voice"];
 
+let shown = null;
+
 /** @param {any} room */
 export function showPanel(room) {
   const { stats, lastTurn } = room;
+  if (shown?.stats === stats && shown.lastTurn === lastTurn) return;
+  shown = { stats, lastTurn };
   if (!stats) return byId("panel-body").replaceChildren(make("p", { class: "lead" }, "The first measurements come in a moment."));
   byId("panel-body").replaceChildren(
     ...turnLines(room, lastTurn),
@@ -47,7 +51,9 @@ function turnLines(room, turn) {
 }
 
 function stages(stats, turn) {
-  const rows = Object.entries(stats.stages ?? {}).map(([stage, row]) => stageRow(stage, row, turn));
+  const known = Object.keys(NAMES);
+  const found = Object.keys(stats.stages ?? {}).sort((a, b) => known.indexOf(a) - known.indexOf(b));
+  const rows = found.map((stage) => stageRow(stage, stats.stages[stage], turn));
   const head = make("thead", { class: "unseen" }, make("tr", {}, make("th", {}, "stage"), make("th", {}, "bar"), make("th", {}, "ms")));
   return make("table", { "aria-label": "Stages against their budgets" }, head, make("tbody", {}, ...rows));
 }

@@ -8,7 +8,7 @@ import { face, hues } from "./face.js";
 import { icon } from "./icons.js";
 
 // Speech is mostly below this root mean square; louder is shown as loudest.
-const LOUD = 0.22;
+const LOUD = 0.16;
 const [BLINK_EVERY_MS, BLINK_MS] = [1700, 130];
 
 /** Colours of the personas of this room. @type {Map<string, number>} */

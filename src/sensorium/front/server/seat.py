@@ -51,6 +51,7 @@ class Seat:
         self._microphone: CaptureBuffer | None = None
         self._camera: FrameFeed | None = None
         self._num_waiting = 0
+        self._last_said = 0
 
     def connect(self, outbox: Outbox, welcome: page.Welcome) -> None:
         """From now on everything goes there, the welcome first; a page that had the seat before is told."""
@@ -86,8 +87,8 @@ class Seat:
     def handle(self, record: Any, payload: bytes) -> None:
         """Carries out what a `Session` accepted. Never waits. Raises BadInput; then nothing was changed."""
         match record:
-            case page.Say(text=text, to=to):
-                self._say(text, to)
+            case page.Say():
+                self._say(record)
             case page.OpenMicrophone():
                 self._open_microphone(record)
             case page.Sound():
@@ -114,7 +115,10 @@ class Seat:
         if self.outbox is not None:
             self.outbox.put_sound(self._sound(piece), len(piece.pcm) // 2)
 
-    def _say(self, text: str, to: str) -> None:
+    def _say(self, say: page.Say) -> None:
+        text, to = say.text, say.to
+        if 0 < say.number <= self._last_said:
+            return  # sent again after a connection that was lost; it was taken then
         if not text.strip():
             raise BadInput("there are no words in this message")
         if to:
@@ -124,6 +128,7 @@ class Seat:
                 f"{MAX_WAITING_MESSAGES} of your messages wait for their answer",
                 remedy="let them be answered",
             )
+        self._last_said = max(self._last_said, say.number)
         self._num_waiting += 1
         self._start(self._careful(self._answer(text, to)))
 

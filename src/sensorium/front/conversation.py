@@ -159,15 +159,11 @@ class Conversation:
         """
         parts = self._parts
         async with self._one_at_a_time:
-            choice, last = self._choose(typed(self._parts.clock, ""), to), parts.room.last_entry
+            choice, last = Choice(parts.room.persona(to).id, "asked"), parts.room.last_entry
             if last is None or last.speaker_id == choice.persona_id:
                 raise BadInput("there is nothing to answer yet", remedy="say something first")
-            return await self._turn(
-                typed(self._parts.clock, last.text),
-                choice,
-                publisher,
-                _Source(None, last, None, instructions),
-            )
+            source = _Source(None, last, None, instructions)
+            return await self._turn(typed(parts.clock, last.text), choice, publisher, source)
 
     async def look(self, picture: bytes) -> Sight:
         """Everybody in the room sees the picture, a JPEG or PNG file, from now on, until another one comes.
@@ -195,9 +191,7 @@ class Conversation:
             choice = parts.floor.choose(last.text, parts.room.now(from_persona_id=last.speaker_id))
             if choice.persona_id is None:
                 return None
-            return await self._turn(
-                typed(self._parts.clock, last.text), choice, publisher, _Source(entry=last)
-            )
+            return await self._turn(typed(parts.clock, last.text), choice, publisher, _Source(entry=last))
 
     async def _turn(
         self, utterance: Utterance, choice: Choice, publisher: Publisher | None, source: _Source

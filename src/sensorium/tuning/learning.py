@@ -32,8 +32,8 @@ TEXT_WEIGHT = 0.3
 # that the voice itself would have said: when it speaks it has nothing else to go on from.
 WRONG_CODES, MOST_OWN_CODES = 0.03, 0.9
 HELD_OUT_SHARE = 0.05
-# What is learnt from codes that were said is too much where the voice goes on from its own: it drags its words
-# and blurs them. At half of its strength it is as near in colour (docs/decisions/0007).
+# What is learnt from codes that were said is too much where the voice goes on from its own: words are dragged
+# and blurred. At half of its strength it is as near in colour (docs/decisions/0007).
 SPOKEN_STRENGTH = 0.5
 _WARMUP_STEPS = 20
 _BETAS, _DECAY, _LONGEST_GRADIENT = (0.9, 0.98), 0.01, 1.0

@@ -1,4 +1,4 @@
-.PHONY: help setup demo test fuzz bench compat lint clean
+.PHONY: help setup demo room test fuzz bench compat lint clean
 PY := .venv/bin/python
 OUT ?= out
 EXAMPLES ?= 20000
@@ -9,6 +9,7 @@ export OMP_NUM_THREADS ?= 2
 
 help:
 	@echo "make demo    six personas, spoken questions, spoken answers (sets itself up)"
+	@echo "make room    the room as a page in the browser, until Ctrl-C (sets itself up)"
 	@echo "make test    lint, types and all tests (sets itself up)"
 	@echo "make fuzz    the properties of tests/fuzz with EXAMPLES (20000) examples each (sets itself up)"
 	@echo "make bench   prefix reuse, ours beside llama-server (sets itself up)"
@@ -21,6 +22,10 @@ setup:
 demo:
 	@python3 scripts/setup.py run
 	$(PY) -m sensorium demo --out $(OUT)
+
+room:
+	@python3 scripts/setup.py run
+	$(PY) -m sensorium up
 
 test:
 	@python3 scripts/setup.py test

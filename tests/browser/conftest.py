@@ -76,7 +76,8 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     end_room(found)
 
 
-@pytest.fixture(scope="session")
+# As long as it lives its thread has a running loop, which other tests must not meet.
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as started:
         yield started

@@ -154,13 +154,13 @@ def test_the_room_understands_all_that_the_page_sends(room: Room, visit: Visit, 
     visitor = visit(room, wav=question)
     sent = visitor.sent()
     visitor.open().join("Vilma", "open")
-    visitor.wait_for_reply("Maya")
+    visitor.wait_for_answer("Maya")
 
     # when
     visitor.page.click("#personas [data-persona=hugo]")
     # By name, too: nano takes a question without one for whoever spoke last, and Hugo would be silent.
     visitor.say("hugo what is my dog called")
-    visitor.wait_for_reply("Hugo")
+    visitor.wait_for_answer("Hugo")
     visitor.wait_until("hugo", "is here")
 
     # then

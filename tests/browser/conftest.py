@@ -69,7 +69,7 @@ def end_room(room: Room) -> None:
         room.process.communicate()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     found = start_room(tmp_path_factory.mktemp("room"))
     yield found

@@ -81,7 +81,7 @@ def test_who_refuses_the_microphone_is_told_what_to_do_and_can_type(room: Room, 
 
     visitor.picture("microphone-denied")
     visitor.say("maya what do you like")
-    assert "apples" in visitor.wait_for_reply("Maya")
+    assert "apples" in visitor.wait_for_answer("Maya")
 
 
 def test_a_browser_without_shared_memory_types(room: Room, visit: Visit) -> None:
@@ -100,7 +100,7 @@ def test_a_browser_without_shared_memory_types(room: Room, visit: Visit) -> None
     assert visitor.page.is_disabled("#join-form [value=open]")
     visitor.join("Xenia")
     visitor.say("maya what do you like")
-    assert "apples" in visitor.wait_for_reply("Maya")
+    assert "apples" in visitor.wait_for_answer("Maya")
     visitor.wait_until("maya", "is here")
     assert visitor.heard_ms() > 200, "what was heard is silence"
 

@@ -83,9 +83,11 @@ class Visitor:
         entry.wait_for()
         return entry.locator(".words > span").first.inner_text()
 
-    def wait_for_answer(self, persona: str) -> None:
-        """Until the persona has said something behind this visitor's first message; others talked before."""
-        self.page.locator("#log .entry.me ~ .entry.persona", has_text=persona).first.wait_for()
+    def wait_for_answer(self, persona: str) -> str:
+        """What the persona said first behind this visitor's first message; others talked before."""
+        entry = self.page.locator("#log .entry.me ~ .entry.persona", has_text=persona).first
+        entry.wait_for()
+        return entry.locator(".words > span").first.inner_text()
 
     def wait_until(self, persona: str, does: str) -> None:
         self.page.wait_for_selector(f'#personas [data-persona="{persona}"][data-does="{does}"]')

@@ -25,7 +25,7 @@ def _report(**changes: object) -> TurnReport:
         "turn_id": 1, "persona": "maya", "why": "named", "heard": "maya what do you like",
         "said": "I like Apples .", "silent": False, "interrupted": False, "error": "", "error_code": "",
         "prompt_tokens": 300, "cached_tokens": 240, "processed_tokens": 60, "settled_tokens": 240,
-        "reply_tokens": 4, "adapters": [], "adapted_tokens": 0, "invariant_sha256": "00",
+        "reply_tokens": 4, "speech_tokens": 0, "adapters": [], "adapted_tokens": 0, "invariant_sha256": "00",
         "voice_to_voice_ms": 700.0, "stages_ms": stages_ms(STAGES), "bridge_calls": {"stt": 1, "tts": 1},
         "pcm": bytes(32_000), "sample_rate_hz": 16_000, "stages": STAGES,
     }  # fmt: skip

@@ -26,7 +26,6 @@ from sensorium.inference.tokenizer import Tokenizer
 from sensorium.prompting.compose import lay_out
 from sensorium.prompting.view import Rows
 from sensorium.request import AdapterUse, Block, Part, Prompt, Scope, SpeechFormat, Tier
-from training.mind.mouth import NUM_TAGS
 from training.mind.play import Play
 from training.mind.speech import shipped_pronunciations
 from training.mind.view import as_view, prompt_format
@@ -45,8 +44,6 @@ SPEECH = SpeechFormat(
     codes_per_group=CODES_PER_GROUP,
     first_phoneme="<|phoneme_0|>",
     phonemes=PHONEMES,
-    first_speaker="<|reserved_0|>",
-    speakers=NUM_TAGS,
 )
 
 Embeddings = NDArray[np.float32]  # (n, width of the mind)

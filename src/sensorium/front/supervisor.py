@@ -18,11 +18,11 @@ from typing import NamedTuple, Protocol
 
 from sensorium.clock import Clock
 from sensorium.errors import BadInput, SensoriumError, WorkerDied, WorkerFailed, from_wire
+from sensorium.front.core_time import CoreTime, Spent
 from sensorium.front.happenings import Tell, to_nobody
 from sensorium.front.heartbeat import EVERY_S, Heartbeat
 from sensorium.front.line import Channel, Line, Message
 from sensorium.front.process import exited, open_log, started, tail
-from sensorium.front.queueing import QueuedTime
 from sensorium.metrics import Counters
 from sensorium.wire.events import WorkerDown, WorkerUp
 from sensorium.wire.payloads import Payloads, Rings
@@ -181,11 +181,11 @@ class Worker:
 
     async def _watch(self, life: _Life, heart: Heartbeat) -> None:
         """Kills the process when it hangs: `_deliver` then ends as if it had died."""
-        queued = QueuedTime(life.process.pid)
+        cores = CoreTime(life.process.pid)
         for nonce in count(1):
             life.channel.send(Ping(nonce))
             await asyncio.sleep(EVERY_S)
-            heart.beat(self._clock.now_s(), 0.0 if heart.alive else queued.since_last_s())
+            heart.beat(self._clock.now_s(), Spent() if heart.alive else cores.since_last())
             if heart.hung:
                 with suppress(ProcessLookupError):
                     life.process.kill()

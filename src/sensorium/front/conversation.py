@@ -175,8 +175,6 @@ class Conversation:
             raise BadInput("this house was opened without eyes")
         with parts.trace.stage("vision.frame"):
             sight = await parts.vision.look(picture)
-            for _, _, end_s in sight.stages[-1:]:
-                parts.trace.add("hop", 0, end_s, parts.clock.now_s())
             parts.room.see(sight)
         parts.trace.extend(Stage("vision", name, 0, start_s, end_s) for name, start_s, end_s in sight.stages)
         return sight

@@ -67,14 +67,14 @@ class House:
         self.trace = Trace("front", self.clock)
         self.happenings = Happenings(self.counters)
         tell = self.happenings.tell
+        self._meter = Meter("front", self.counters)
         self._staff = Staff(
-            config, self.clock, self.counters, self.trace, tell,
+            config, self.clock, self.counters, self.trace, tell, self._meter,
             hears=hears, speaks=speaks, sees=sees, stress=stress,
         )  # fmt: skip
         self.llm, self.hearing = self._staff.llm, self._staff.hearing
         self.speech, self.vision = self._staff.speech, self._staff.vision
         self.adapters = AdapterTable(self.llm, self.counters, Library(Path(config.home), config.bundle))
-        self._meter = Meter("front", self.counters)
         self.lag = LoopLag(self.clock, self._meter)
         self._frames = Frames(self.clock, self.counters)
         self.pauses = garbage.Pauses()

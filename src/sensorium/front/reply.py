@@ -104,8 +104,6 @@ class Speaker(NamedTuple):
                 elif isinstance(piece, Finished):
                     draft.usage = piece.usage
                     self._note("llm", turn.turn_id, piece.stages)
-                    for _, _, end_s in piece.stages[-1:]:
-                        self.trace.add("hop", turn.turn_id, end_s, self.clock.now_s())
                 elif isinstance(piece, CodeFrames):
                     draft.first_to_mouth_s = draft.first_to_mouth_s or self.clock.now_s()
                     yield piece

@@ -72,6 +72,7 @@ class Worker:
     """One worker through all its lives: `start`, then `serve` in a task, in the end `stop`.
 
     `on_restart` is called when a new process has taken the place of a dead one; `tell` hears of both.
+    `hopped` is told how many ms each record was on its way.
     """
 
     def __init__(
@@ -82,8 +83,10 @@ class Worker:
         counters: Counters,
         on_restart: Callable[[], None] | None = None,
         tell: Tell = to_nobody,
+        hopped: Callable[[float], object] = lambda ms: None,
     ) -> None:
         self._tell = tell
+        self._hopped = hopped
         self._on_restart = on_restart
         self._spec = spec
         self._link = link
@@ -142,7 +145,7 @@ class Worker:
                 payloads = undo.enter_context(closing(Payloads.of_front(rings, self._count_full)))
                 process = await self._started(theirs.fileno(), rings)
             try:
-                channel = await Channel.open(ours, self._link.incoming, payloads)
+                channel = await Channel.open(ours, self._link.incoming, payloads, self._hopped)
             except BaseException:
                 process.kill()
                 await process.wait()

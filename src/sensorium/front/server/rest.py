@@ -15,8 +15,8 @@ from sensorium import __version__
 from sensorium.errors import BadInput
 from sensorium.front import prometheus
 from sensorium.front.house import House
-from sensorium.front.room import message
 from sensorium.front.server.doors import Door
+from sensorium.front.told import message
 from sensorium.store import messages
 from sensorium.wire import page
 from sensorium.wire.events import Member, Message

@@ -28,8 +28,9 @@ from sensorium.front.server.hall import Hall
 from sensorium.front.server.outbox import Closed
 from sensorium.front.server.serving import listening, served
 from sensorium.front.server.session import GOING_DOWN
+from sensorium.store import rooms
+from sensorium.store.store import Store
 
-PORT = 8470
 # Every address of this machine.
 _EVERYWHERE = ("0.0.0.0", "::")
 
@@ -37,14 +38,26 @@ _EVERYWHERE = ("0.0.0.0", "::")
 def up(
     *,
     room: Annotated[str, Parameter(show_default=False, help="The room; else the configured one.")] = "",
-    host: Annotated[str, Parameter(help="Listen at this address; 0.0.0.0 is every one.")] = "127.0.0.1",
-    port: Annotated[int, Parameter(help="Listen at this port; 0: any that is free.")] = PORT,
+    recipe: Annotated[
+        str, Parameter(show_default=False, help="Play the room by this recipe from now on.")
+    ] = "",
+    host: Annotated[
+        str | None,
+        Parameter(help="Listen at this address; 0.0.0.0 is every one. Else the configured one: 127.0.0.1."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        Parameter(help="Listen at this port; 0: any that is free. Else the configured one: 8470."),
+    ] = None,
     browser: Annotated[
         bool, Parameter(name="--open", negative="--no-open", help="Open the link in a browser.")
     ] = True,
     token: Annotated[
         str,
-        Parameter(show_default=False, help="Who comes in must have it; needed beyond this machine."),
+        Parameter(
+            show_default=False,
+            help="Who comes in must have it; needed beyond this machine. Else the configured one.",
+        ),
     ] = "",
     bundle: Annotated[str, Parameter(show_default=False, help="The model; else the configured one.")] = "",
     log_speech: Annotated[
@@ -61,7 +74,10 @@ def up(
 
     The room listens on this machine only. For others in your network give it an address and a token:
     sensorium up --host 0.0.0.0 --token "$(openssl rand -hex 16)". Browsers let a page have the microphone
-    only on this machine or over https, so put a proxy with a certificate in front of it then.
+    only on this machine or over https, so put a proxy with a certificate in front of it then. All three may
+    stand in config.toml (host, port, token), where the token shows in no list of processes.
+
+    A recipe says what the room is for, e.g. --recipe stand-up; see: sensorium recipe list
 
     With --json the one line on stdout is {"url": ...}, when the room is ready.
 
@@ -71,14 +87,19 @@ def up(
         config = Config.load(home)
         if bundle:
             config = msgspec.structs.replace(config, bundle=bundle)
+        host = config.host if host is None else host
+        port = config.port if port is None else port
         if not 0 <= port <= 65_535:
-            raise BadInput(f"a port is 0 to 65535, not {port}", remedy=f"the usual one is {PORT}")
-        token = checked_token(host, token)
+            raise BadInput(f"a port is 0 to 65535, not {port}", remedy="the usual one is 8470")
+        token = checked_token(host, token or config.token)
         page = files.of_client()
         with listening(host, port) as listener, logs.written(Path(config.home) / "logs" / "room.log"):
             bound: int = listener.getsockname()[1]
             door = Door(host, bound, token, _names())
             sees = catalogue.find(config.bundle).capabilities.image_in
+            if recipe:
+                with Store.open(config.store_path) as store:
+                    store.submit(rooms.set_recipe, room or config.room, recipe).result()
             house = House(config, room=room, sees=sees)
             log = logs.EventLog(speech=log_speech)
             run_async(_serve(house, page, listener, door, log, output, browser=browser and not json))

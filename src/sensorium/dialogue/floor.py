@@ -92,35 +92,28 @@ class Floor:
         """
         if room.speaking_id:
             return Choice(None, "busy")
-        speaker_id = room.replied_ids[-1] if said and room.replied_ids else ""
-        called = self._called(said, [s for s in room.seats if s.persona_id != speaker_id])
-        choice = Choice(called, "named") if called else self._next(speaker_id, room)
+        speaker_id = room.replied_ids[-1] if room.replied_ids else ""
+        if self._rules.follow == "called":
+            seats = [s for s in room.seats if s.persona_id != speaker_id]
+            choice = Choice(_called(said, seats), "named")
+        else:
+            choice = Choice(self._next(speaker_id, room), self._rules.follow)
+        if choice.persona_id is None:
+            return Choice(None, "policy")
         spent = len(room.replied_ids) + len(room.passed_ids)
-        if choice.persona_id is not None and spent >= self._rules.max_persona_replies:
-            return Choice(None, "bound")
-        return choice
+        return choice if spent < self._rules.max_persona_replies else Choice(None, "bound")
 
-    def _called(self, said: str, seats: list[Seat]) -> str:
-        called = names.addressed(said, [s.name for s in seats])
-        # Who lists everybody calls nobody.
-        named = [s for s in seats if names.addressed(said, [s.name]) is not None]
-        if called is None or called.rank >= names.ABOUT_RANK or len(named) > 1:
-            return ""
-        return seats[called.at].persona_id
-
-    def _next(self, speaker_id: str, room: RoomNow) -> Choice:
+    def _next(self, speaker_id: str, room: RoomNow) -> str | None:
         """The next seat behind whoever spoke, or passed while nobody had spoken."""
-        follow = self._rules.follow
+        is_round = self._rules.follow == "round"
         before = speaker_id or (room.passed_ids[-1] if room.passed_ids else "")
         # Whoever is called answers for nobody else; but a story that they begin goes on.
-        alone = room.called and (follow == "round" or not speaker_id)
-        if follow == "called" or not before or alone:
-            return Choice(None, "policy")
-        had_it = {*room.passed_ids, speaker_id, *(room.replied_ids if follow == "round" else ())}
+        if not before or (room.called and (is_round or not speaker_id)):
+            return None
+        had_it = {speaker_id, *room.passed_ids, *(room.replied_ids if is_round else ())}
         ids = [s.persona_id for s in room.seats]
         at = ids.index(before) + 1 if before in ids else 0
-        left = [i for i in (*ids[at:], *ids[:at]) if i not in had_it]
-        return Choice(left[0], follow) if left else Choice(None, "policy")
+        return next((i for i in (*ids[at:], *ids[:at]) if i not in had_it), None)
 
     def _runs(self, room: RoomNow) -> bool:
         present = any(s.persona_id == room.last_persona_id for s in room.seats)
@@ -136,3 +129,12 @@ class Floor:
         if policy == "last_speaker":
             return Choice(ids[at or 0], "policy")
         return Choice(ids[0 if at is None else (at + 1) % len(ids)], "policy")
+
+
+def _called(said: str, seats: list[Seat]) -> str | None:
+    called = names.addressed(said, [s.name for s in seats])
+    # Who lists everybody calls nobody.
+    named = [s for s in seats if names.addressed(said, [s.name]) is not None]
+    if called is None or called.rank >= names.ABOUT_RANK or len(named) > 1:
+        return None
+    return seats[called.at].persona_id

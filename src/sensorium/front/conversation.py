@@ -241,8 +241,9 @@ class Conversation:
         while True:
             with parts.trace.stage("compose", turn_id):
                 view = parts.room.view(
-                    persona, newest=newest, recalled=recalled, heard=heard, instructions=source.instructions
-                )
+                    persona, newest=newest, recalled=recalled, heard=heard, instructions=source.instructions,
+                    again=source.person is None,
+                )  # fmt: skip
                 draft.prompt, draft.recipe = parts.compose(view), view.recipe
                 # As in the prompt: what is in view comes before what was just said.
                 rows = b"".join((*(sight.data for sight in parts.room.pictures), by_word))

@@ -195,12 +195,10 @@ class RoomState:
         """Raises NotFound when it is not here."""
         await self._change(self._store.submit(rooms.leave, self.room.id, name, at_s=self._clock.wall_s()))
 
-    def history(self, *, without: Entry | None = None) -> tuple[Entry, ...]:
-        """The conversation as a prompt shows it, `without` what is to be answered: that stands last."""
-        entries = self._transcript.entries
-        if without is not None:
-            entries = tuple(e for e in entries if e.id != without.id)
-        return window.recent(entries, self._max_chars)
+    def history(self, *, before: Entry | None = None) -> tuple[Entry, ...]:
+        """The conversation as a prompt shows it, up to `before`."""
+        entries = self.entries if before is None else (e for e in self.entries if e.id < before.id)
+        return window.recent(tuple(entries), self._max_chars)
 
     def shorten(self) -> bool:
         """Shows half as much from now on; False when that would be too little to be of use."""
@@ -217,10 +215,11 @@ class RoomState:
         recalled: tuple[str, ...] = (),
         heard: tuple[Rows | str, ...] = (),
         instructions: str = "",
+        again: bool = False,
     ) -> View:
         """All that the persona's prompt is made of, at this moment; `heard`: how `newest` came by ear.
 
-        `instructions` are for this reply.
+        `instructions` are for this reply. `again`: `newest` stands in the history and has been read there.
         """
         self.forget_old()
         names = {someone.id: someone.name for someone in self.personas}
@@ -229,7 +228,7 @@ class RoomState:
             persona=persona,
             recipe=self.room.recipe,
             room_id=self.room.id,
-            history=self.history(without=newest),
+            history=self.history(before=None if again else newest),
             personas_here=tuple(p.name for p in self.personas),
             people_here=tuple(p.name for p in self.room.people),
             memories=recalled,

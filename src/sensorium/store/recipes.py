@@ -1,7 +1,7 @@
 """The ways to run a room that this house knows: those that ship, and the user's own.
 
 What ships is read from the package and never copied, so an old store has it and an upgrade brings its newest
-form; a user's own of the same name wins. A room needs a row to point at: NULL_RECORD stands for "as it ships".
+form; a user's own of the same name wins. Rooms need a row to point at: NULL_RECORD means "as it ships".
 """
 
 from __future__ import annotations
@@ -69,17 +69,23 @@ def kept(db: Database, name: str) -> Recipe:
 
 
 def remove(db: Database, name: str) -> Recipe:
-    """Takes the user's own out; of a name that ships, what ships is there again. Raises NotFound, and
-    BadInput while a room is played by it or when there is nothing of the user's."""
+    """Takes the user's own out; of a name that ships, what ships is there again. Raises as `removable`."""
+    recipe = removable(db, name)
+    db.execute("DELETE FROM recipes WHERE name = ?", (recipe.name,))
+    return recipe
+
+
+def removable(db: Database, name: str) -> Recipe:
+    """Raises NotFound, and BadInput while a room is played by it or when there is nothing of the user's."""
     recipe = get(db, name)
+    if recipe.name not in _own(db):
+        raise BadInput(f"{recipe.name} comes with sensorium and stays", remedy="no room has to use it")
     if rooms := used_by(db, recipe.name):
+        another = "salon" if recipe.name == "default" else "default"
         raise BadInput(
             f"{recipe.name} is the recipe of {', '.join(rooms)}",
-            remedy=f"give another first: sensorium room recipe {rooms[0]} default",
+            remedy=f"give another first: sensorium room recipe {rooms[0]} {another}",
         )
-    if recipe.name not in _own(db):
-        raise BadInput(f"{recipe.name} comes with sensorium and stays")
-    db.execute("DELETE FROM recipes WHERE name = ?", (recipe.name,))
     return recipe
 
 

@@ -84,25 +84,32 @@ def up(
     Example: sensorium up --no-open --port 8471
     """
     with run("up", json) as output:
-        config = Config.load(home)
-        if bundle:
-            config = msgspec.structs.replace(config, bundle=bundle)
-        host = config.host if host is None else host
-        port = config.port if port is None else port
-        if not 0 <= port <= 65_535:
-            raise BadInput(f"a port is 0 to 65535, not {port}", remedy="the usual one is 8470")
-        token = checked_token(host, token or config.token)
+        config = _settled(Config.load(home), bundle=bundle, room=room, host=host, port=port, token=token)
         page = files.of_client()
-        with listening(host, port) as listener, logs.written(Path(config.home) / "logs" / "room.log"):
+        with (
+            listening(config.host, config.port) as listener,
+            logs.written(Path(config.home) / "logs" / "room.log"),
+        ):
             bound: int = listener.getsockname()[1]
-            door = Door(host, bound, token, _names())
+            door = Door(config.host, bound, config.token, _names())
             sees = catalogue.find(config.bundle).capabilities.image_in
             if recipe:
                 with Store.open(config.store_path) as store:
-                    store.submit(rooms.set_recipe, room or config.room, recipe).result()
-            house = House(config, room=room, sees=sees)
+                    store.submit(rooms.set_recipe, config.room, recipe).result()
+            house = House(config, sees=sees)
             log = logs.EventLog(speech=log_speech)
             run_async(_serve(house, page, listener, door, log, output, browser=browser and not json))
+
+
+def _settled(config: Config, **flags: str | int | None) -> Config:
+    """The configuration with the flags that were given over it. Raises BadInput, also for an address that
+    others reach without a token, wherever either of them stands."""
+    given = {name: flag for name, flag in flags.items() if flag not in (None, "")}
+    config = msgspec.structs.replace(config, **given)
+    if not 0 <= config.port <= 65_535:
+        raise BadInput(f"a port is 0 to 65535, not {config.port}", remedy="the usual one is 8470")
+    checked_token(config.host, config.token)
+    return config
 
 
 async def _serve(

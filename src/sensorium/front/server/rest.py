@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
@@ -131,15 +132,6 @@ def routes(house: House, door: Door) -> list[Route]:
     async def personas(request: Request) -> Response:
         return _json(Personas(_cards(house)))
 
-    async def all_recipes(request: Request) -> Response:
-        found = await asyncio.wrap_future(house.store.read(recipes.all_of))
-        return _json(Recipes(house.room.room.recipe.name, tuple(recipe_card(r) for r in found)))
-
-    async def choose_recipe(request: Request) -> Response:
-        """Tells everybody in the room, and holds from the next turn on."""
-        await house.use_recipe(_read(await _body(request), Chosen).name)
-        return _json(recipe_card(house.room.room.recipe))
-
     async def enter(request: Request) -> Response:
         """The door has seen the token by now."""
         answer = Response(status_code=204)
@@ -163,7 +155,8 @@ def routes(house: House, door: Door) -> list[Route]:
     async def document(request: Request) -> Response:
         return Response(described, media_type=_JSON)
 
-    endpoints = (room, history, personas, all_recipes, choose_recipe, enter, metrics, stats, health)
+    by_recipe = (partial(_recipes, house), partial(_play_by, house))
+    endpoints = (room, history, personas, *by_recipe, enter, metrics, stats, health)
     return [
         *(
             Route(told.path, _answering(endpoint), methods=[told.method.upper()])
@@ -205,6 +198,17 @@ def openapi() -> dict[str, Any]:
         },
         "security": [{"token": []}, {}],
     }
+
+
+async def _recipes(house: House, _request: Request) -> Response:
+    found = await asyncio.wrap_future(house.store.read(recipes.all_of))
+    return _json(Recipes(house.room.room.recipe.name, tuple(recipe_card(r) for r in found)))
+
+
+async def _play_by(house: House, request: Request) -> Response:
+    """Everybody in the room is told of it, and it holds from the next turn on."""
+    await house.use_recipe(_read(await _body(request), Chosen).name)
+    return _json(recipe_card(house.room.room.recipe))
 
 
 def _answering(

@@ -18,13 +18,7 @@ from sensorium.store import recipes
 from sensorium.store.database import Database
 from sensorium.store.store import Store
 
-app = App(
-    name="recipe",
-    help="What a room is for: list, show, check, add and remove recipes.\n\n"
-    "A recipe is a TOML file: rules for the mind, who answers, which senses are on, what a reply may cost. "
-    "Give a room one with `sensorium room recipe`. Start your own from one that ships: "
-    "`sensorium recipe show salon > quiz.toml`. See docs/recipes.md.",
-)
+app = App(name="recipe", help="What a room is for: list, show, check, add and remove recipes.")
 
 Name = Annotated[str, Parameter(name="name", help="Name of a recipe, whatever its case.")]
 File = Annotated[
@@ -36,6 +30,9 @@ File = Annotated[
 @app.command(name="list")
 def list_(*, json: Json = False, home: Home = None) -> None:
     """Every recipe, what it is for and which rooms are played by it.
+
+    A recipe is a TOML file: rules for the mind, who answers, which senses are on, what a reply may cost. Give a
+    room one with `sensorium room recipe living-room stand-up`, or in its page under Settings.
 
     Example: sensorium recipe list
     """
@@ -51,6 +48,9 @@ def list_(*, json: Json = False, home: Home = None) -> None:
 @app.command
 def show(name: Name, /, *, json: Json = False, home: Home = None) -> None:
     """One recipe, whole, as the TOML file that `sensorium recipe add` takes.
+
+    Start your own from one that ships: `sensorium recipe show salon > quiz.toml`, change its name and the rest,
+    then `sensorium recipe add quiz.toml`. What you leave out of the file is as in docs/recipes.md.
 
     Example: sensorium recipe show stand-up
     """

@@ -1,4 +1,4 @@
-"""Given a house, when `sensorium recipe` is used, then recipes are shown, checked, taken in and out, or refused."""
+"""Given a house, when `sensorium recipe` is used, then recipes are shown, checked, taken in, or refused."""
 
 from __future__ import annotations
 
@@ -84,11 +84,13 @@ def test_a_wrong_file_is_refused_by_file_and_field(sensorium: Sensorium, quiz: P
     for command in ("check", "add"):
         ended = sensorium("recipe", command, str(quiz))
         assert ended.code == 2
-        assert (
-            f"{quiz}: budgets.max_reply_tokns: no such field (did you mean 'max_reply_tokens'?)" in ended.err
-        )
+        assert f"{quiz}: budgets.max_reply_tokns: no such field" in ended.err
+        assert "did you mean 'max_reply_tokens'" in ended.err
 
 
 def test_help_teaches(sensorium: Sensorium) -> None:
-    assert "sensorium recipe show salon > quiz.toml" in sensorium("recipe", "--help").out.replace("\n", " ")
-    assert "Example" in sensorium("recipe", "add", "--help").out
+    shown = " ".join(sensorium("recipe", "show", "--help").out.split())
+    assert "sensorium recipe show salon > quiz.toml" in shown
+    assert all(
+        "Example" in sensorium("recipe", command, "--help").out for command in ("list", "add", "check")
+    )

@@ -31,8 +31,8 @@ File = Annotated[
 def list_(*, json: Json = False, home: Home = None) -> None:
     """Every recipe, what it is for and which rooms are played by it.
 
-    A recipe is a TOML file: rules for the mind, who answers, which senses are on, what a reply may cost. Give a
-    room one with `sensorium room recipe living-room stand-up`, or in its page under Settings.
+    A recipe is a TOML file: rules for the mind, who answers, which senses are on, what a reply may cost. Give
+    a room one with `sensorium room recipe living-room stand-up`, or in its page under Settings.
 
     Example: sensorium recipe list
     """
@@ -49,8 +49,8 @@ def list_(*, json: Json = False, home: Home = None) -> None:
 def show(name: Name, /, *, json: Json = False, home: Home = None) -> None:
     """One recipe, whole, as the TOML file that `sensorium recipe add` takes.
 
-    Start your own from one that ships: `sensorium recipe show salon > quiz.toml`, change its name and the rest,
-    then `sensorium recipe add quiz.toml`. What you leave out of the file is as in docs/recipes.md.
+    Start your own from one that ships: `sensorium recipe show salon > quiz.toml`, change its name and the
+    rest, then `sensorium recipe add quiz.toml`. What you leave out of the file is as in docs/recipes.md.
 
     Example: sensorium recipe show stand-up
     """

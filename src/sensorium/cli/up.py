@@ -74,8 +74,8 @@ def up(
 
     The room listens on this machine only. For others in your network give it an address and a token:
     sensorium up --host 0.0.0.0 --token "$(openssl rand -hex 16)". Browsers let a page have the microphone
-    only on this machine or over https, so put a proxy with a certificate in front of it then. All three may
-    stand in config.toml (host, port, token), where the token shows in no list of processes.
+    only on this machine or over https, so put a proxy with a certificate in front of it then. Address, port
+    and token may stand in config.toml; a token there shows in no list of processes.
 
     A recipe says what the room is for, e.g. --recipe stand-up; see: sensorium recipe list
 
@@ -86,17 +86,13 @@ def up(
     with run("up", json) as output:
         config = _settled(Config.load(home), bundle=bundle, room=room, host=host, port=port, token=token)
         page = files.of_client()
-        with (
-            listening(config.host, config.port) as listener,
-            logs.written(Path(config.home) / "logs" / "room.log"),
-        ):
+        log_path = Path(config.home) / "logs" / "room.log"
+        with listening(config.host, config.port) as listener, logs.written(log_path):
             bound: int = listener.getsockname()[1]
             door = Door(config.host, bound, config.token, _names())
-            sees = catalogue.find(config.bundle).capabilities.image_in
             if recipe:
-                with Store.open(config.store_path) as store:
-                    store.submit(rooms.set_recipe, config.room, recipe).result()
-            house = House(config, sees=sees)
+                _play_by(config, recipe)
+            house = House(config, sees=catalogue.find(config.bundle).capabilities.image_in)
             log = logs.EventLog(speech=log_speech)
             run_async(_serve(house, page, listener, door, log, output, browser=browser and not json))
 
@@ -110,6 +106,11 @@ def _settled(config: Config, **flags: str | int | None) -> Config:
         raise BadInput(f"a port is 0 to 65535, not {config.port}", remedy="the usual one is 8470")
     checked_token(config.host, config.token)
     return config
+
+
+def _play_by(config: Config, recipe: str) -> None:
+    with Store.open(config.store_path) as store:
+        store.submit(rooms.set_recipe, config.room, recipe).result()
 
 
 async def _serve(

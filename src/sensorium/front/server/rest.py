@@ -28,6 +28,7 @@ ENTER_PATH = "/api/enter"
 _JSON = "application/json"
 _MAX_BODY_BYTES = 4_096
 T = TypeVar("T")
+_Endpoint = Callable[[Request], Awaitable[Response]]
 # The first measurement is taken a second after the room was opened.
 _SOON = {"retry-after": "1"}
 
@@ -148,15 +149,12 @@ def routes(house: House, door: Door) -> list[Route]:
         measured = house.measured()
         return _json(measured) if measured else Response(status_code=503, headers=_SOON)
 
-    async def health(request: Request) -> Response:
-        up, all_up = house.workers_up()
-        return _json(Health("ok" if all_up else "recovering", up), 200 if all_up else 503)
-
     async def document(request: Request) -> Response:
         return Response(described, media_type=_JSON)
 
-    by_recipe = (partial(_recipes, house), partial(_play_by, house))
-    endpoints = (room, history, personas, *by_recipe, enter, metrics, stats, health)
+    of_recipes: tuple[_Endpoint, ...] = (partial(_recipes, house), partial(_play_by, house))
+    health: _Endpoint = partial(_health, house)
+    endpoints = (room, history, personas, *of_recipes, enter, metrics, stats, health)
     return [
         *(
             Route(told.path, _answering(endpoint), methods=[told.method.upper()])
@@ -200,6 +198,11 @@ def openapi() -> dict[str, Any]:
     }
 
 
+async def _health(house: House, _request: Request) -> Response:
+    up, all_up = house.workers_up()
+    return _json(Health("ok" if all_up else "recovering", up), 200 if all_up else 503)
+
+
 async def _recipes(house: House, _request: Request) -> Response:
     found = await asyncio.wrap_future(house.store.read(recipes.all_of))
     return _json(Recipes(house.room.room.recipe.name, tuple(recipe_card(r) for r in found)))
@@ -211,9 +214,7 @@ async def _play_by(house: House, request: Request) -> Response:
     return _json(recipe_card(house.room.room.recipe))
 
 
-def _answering(
-    endpoint: Callable[[Request], Awaitable[Response]],
-) -> Callable[[Request], Awaitable[Response]]:
+def _answering(endpoint: _Endpoint) -> _Endpoint:
     async def answer(request: Request) -> Response:
         try:
             found = await endpoint(request)

@@ -93,7 +93,9 @@ def test_where_senses_are_off_the_page_says_so_and_sends_nothing(room: Room, vis
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_recipe_is_legible_on_a_narrow_screen(room: Room, visit: Visit, scheme: str) -> None:
-    visitor = visit(room, viewport={"width": 360, "height": 740}, color_scheme=scheme).open().join("Cleo")
+    visitor = visit(room, color_scheme=scheme)
+    visitor.page.set_viewport_size({"width": 360, "height": 740})
+    visitor.open().join("Cleo")
     choose(visitor, "reading-room", picture=f"recipe-narrow-settings-{scheme}")
     visitor.picture(f"recipe-narrow-{scheme}")
     wide = visitor.page.evaluate("document.documentElement.scrollWidth")

@@ -1,4 +1,4 @@
-"""Given nano in an open room, when its recipe changes, then so does who answers, how often, by which senses."""
+"""Given nano in an open room, when its recipe changes, then so do who answers, how often and by what."""
 
 from __future__ import annotations
 

@@ -101,6 +101,7 @@ const takes = {
 
   RecipeChanged(room, { recipe }) {
     room.recipe = recipe;
+    if (!recipe.vision) room.lookedMs = -Infinity;
   },
 
   Looked(room, { person_id, number }, nowMs) {

@@ -133,7 +133,7 @@ def from_toml(data: bytes, *, where: str) -> Recipe:
         raise BadInput(f"{where}: {len(data)} bytes is too large for a recipe file")
     try:
         table: Any = msgspec.toml.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as e:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise BadInput(f"{where}: {' '.join(str(e).split())}") from e
     try:
         if "name" not in table:

@@ -140,6 +140,17 @@ def test_a_broken_file_is_refused_by_file_and_field(data: bytes, field: str) -> 
     assert "\n" not in caught.value.one_line()
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=60), st.integers(0, 400), st.integers(0, 8))
+def test_any_file_is_a_recipe_or_refused_in_one_line(noise: bytes, at: int, cut: int) -> None:
+    file = to_toml(FULL)
+    for data in (noise, file[:at] + noise + file[at + cut :], b"name = 'a'\nx = " + b"[" * 10_000):
+        try:
+            check(from_toml(data, where="x.toml"))
+        except BadInput as e:
+            assert e.message.startswith("x.toml: ") and "\n" not in e.one_line()
+
+
 def test_a_mistyped_field_suggests_the_nearest() -> None:
     with pytest.raises(BadInput) as caught:
         from_toml(b'name = "a"\n[floor]\npolcy = "addressed"', where="x.toml")

@@ -289,7 +289,8 @@ class RoomState:
         self._tell(message(entry, turn_id))
 
     async def _change(self, changed: Future[rooms.Room]) -> None:
-        self.room = await asyncio.wrap_future(changed)
+        # Whatever the store says by now, the recipe is changed by `use_recipe` alone, which tells of it.
+        self.room = msgspec.structs.replace(await asyncio.wrap_future(changed), recipe=self.room.recipe)
         newest = self._transcript.entries[-1].id if len(self._transcript) else 0
         for entry in await asyncio.wrap_future(
             self._store.read(messages.entries, self.room.id, _LOADED_ENTRIES)

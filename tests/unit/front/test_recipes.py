@@ -12,18 +12,20 @@ from tests.unit.front.test_conversation import LOUD, stored, until
 from tests.unit.front.test_touching import CLICK, lines, pad  # noqa: F401 (fixtures)
 from tests.unit.front.test_watching import camera  # noqa: F401 (fixture)
 
+from sensorium.dialogue.endpointing import Endpointing
 from sensorium.errors import BadInput, NotFound, WorkerFailed
 from sensorium.front.fake import SAMPLES_PER_WORD
 from sensorium.front.listening import at_once
 from sensorium.front.live import carry_on
 from sensorium.front.publisher import Recording
+from sensorium.front.realtime.ear import Ear
 from sensorium.front.report import TurnReport
 from sensorium.front.room import RoomState
 from sensorium.front.touching import TouchPad
 from sensorium.front.watching import Camera
 from sensorium.recipe import Budgets, Recipe, Senses
 from sensorium.request import Prompt, Tier
-from sensorium.store import recipes
+from sensorium.store import recipes, rooms
 from sensorium.wire.events import RecipeChanged
 
 pytestmark = pytest.mark.anyio
@@ -218,3 +220,26 @@ async def test_with_touch_off_no_prompt_tells_of_it(house: House, pad: TouchPad)
         pad.take(house.sam, CLICK)
     await house.conversation.text_turn("maya hello", house.sam)
     assert "touches" not in shown(house.fake_llm.prompts[-1], Tier.VOLATILE)
+
+
+async def test_a_program_s_open_ear_is_told_when_hearing_goes_off(house: House) -> None:
+    class Owner:
+        def interrupting(self, turn_id: int, at_ms: float) -> None:
+            raise AssertionError("nobody speaks")
+
+    ear = Ear(Owner(), 16_000, Endpointing(), house.counters, interrupts=True)  # type: ignore[arg-type]
+    running = asyncio.create_task(ear.run(house.conversation, house.sam, "maya"))
+    ear.feed(bytes(3_200))
+    await until(lambda: house.fake_ear.num_samples == 1_600)
+    await play_by(house, Recipe(name="night", senses=Senses(hearing=False)))
+    ear.feed(bytes(3_200))
+    with pytest.raises(BadInput, match="hearing is off"):
+        await running
+
+
+async def test_what_another_process_chose_does_not_come_in_with_a_guest(house: House) -> None:
+    await asyncio.wrap_future(house.store.submit(rooms.set_recipe, "living-room", "salon"))
+    await house.room.join("nora")
+    assert house.room.room.recipe == Recipe() and "nora" in ids(house)
+    await house.room.use_recipe("salon")
+    assert house.room.room.recipe.name == "salon" and "nora" in ids(house)

@@ -177,15 +177,8 @@ class RoomState:
         self, persona: Persona, text: str, turn_id: int, *, spoken: str = "", heard_samples: int = 0
     ) -> Entry:
         """A persona's reply, `text` being what was heard of `spoken`."""
-        return await self._append(
-            "persona",
-            text,
-            persona.id,
-            persona.name,
-            turn_id=turn_id,
-            spoken=spoken,
-            heard_samples=heard_samples,
-        )
+        who, heard = (persona.id, persona.name), heard_samples
+        return await self._append("persona", text, *who, turn_id=turn_id, spoken=spoken, heard_samples=heard)
 
     async def join(self, name: str) -> None:
         """Raises NotFound, or BadInput when it is here already or the room is full."""

@@ -242,7 +242,7 @@ class Conversation:
             with parts.trace.stage("compose", turn_id):
                 view = parts.room.view(
                     persona, newest=newest, recalled=recalled, heard=heard, instructions=source.instructions,
-                    again=source.person is None,
+                    again=newest is source.entry,
                 )  # fmt: skip
                 draft.prompt, draft.recipe = parts.compose(view), view.recipe
                 # As in the prompt: what is in view comes before what was just said.

@@ -16,7 +16,7 @@ from sensorium.dialogue import facts
 from sensorium.dialogue.asked import Asked
 from sensorium.dialogue.floor import Choice, Floor, RoomNow, Seat
 from sensorium.dialogue.touch import Touches
-from sensorium.dialogue.transcript import Transcript
+from sensorium.dialogue.transcript import KEPT_ENTRIES, Transcript
 from sensorium.errors import BadInput, NotFound
 from sensorium.front.happenings import Tell, to_nobody
 from sensorium.front.told import members, message, recipe_card
@@ -31,8 +31,6 @@ from sensorium.store.people import Person
 from sensorium.store.store import Store
 from sensorium.wire.events import RecipeChanged
 
-# What one start of the front reads back; the prompt's window is shorter.
-_LOADED_ENTRIES = 400
 _RECALLED = 3
 _LEAST_CHARS = 100
 
@@ -76,7 +74,7 @@ class RoomState:
     ) -> RoomState:
         """`tell` hears of every message and of who comes and goes. Raises NotFound with the nearest room."""
         room = await asyncio.wrap_future(store.read(rooms.get, room_id))
-        entries = await asyncio.wrap_future(store.read(messages.entries, room.id, _LOADED_ENTRIES))
+        entries = await asyncio.wrap_future(store.read(messages.entries, room.id, KEPT_ENTRIES))
         return cls(store, room, entries, clock, max_chars, Touches(prose=prose), tell)
 
     @property
@@ -286,7 +284,7 @@ class RoomState:
         self.room = msgspec.structs.replace(await asyncio.wrap_future(changed), recipe=self.room.recipe)
         newest = self._transcript.entries[-1].id if len(self._transcript) else 0
         for entry in await asyncio.wrap_future(
-            self._store.read(messages.entries, self.room.id, _LOADED_ENTRIES)
+            self._store.read(messages.entries, self.room.id, KEPT_ENTRIES)
         ):
             if entry.id > newest:
                 self._take(entry)

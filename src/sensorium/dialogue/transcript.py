@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from sensorium.history import Entry
 from sensorium.wire.records import PhraseSpoken, WordSpoken
 
-
 # A room may stay open for weeks; what is older is in the store.
 KEPT_ENTRIES = 400
 

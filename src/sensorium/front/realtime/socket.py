@@ -18,7 +18,7 @@ from sensorium.front.background import all_of
 from sensorium.front.house import House
 from sensorium.front.realtime.connection import Connection
 from sensorium.front.realtime.guests import guest
-from sensorium.front.realtime.server_events import Error, ErrorDetail
+from sensorium.front.realtime.server_events import Error, ErrorDetail, ServerEvent
 from sensorium.front.realtime.session import Session
 from sensorium.front.realtime.settings import Settings
 
@@ -69,7 +69,11 @@ async def converse(house: House, websocket: WebSocket) -> None:
         async with guest(house, asked.get("name", "")) as person:
             outbox = Outbox()
             session = Session(Settings(persona_id=persona.id))
-            connection = Connection(house, session, persona, person, outbox.put)
+
+            def send(event: ServerEvent) -> None:
+                outbox.put(msgspec.json.encode(event))
+
+            connection = Connection(house, session, persona, person, send)
 
             async def talk() -> None:
                 await connection.run(_messages(websocket, outbox))

@@ -11,8 +11,9 @@ from openai.types.realtime.realtime_server_event import RealtimeServerEvent
 from pydantic import BaseModel, TypeAdapter
 
 from sensorium.front.realtime.server_events import ServerEvent
-from sensorium.front.realtime.session import Action, Session
+from sensorium.front.realtime.session import Session
 from sensorium.front.realtime.settings import Settings
+from sensorium.front.realtime.wishes import Action
 
 _server_event: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 # What OpenAI's server sends of a session, and its SDK's type of it does not name.

@@ -55,6 +55,10 @@ class Answering:
         if self._voice is not None:
             self._voice.heard_until(ms)
 
+    def reply_ms(self, samples: int) -> float:
+        """How long so many samples of the reply's sound are."""
+        return self._voice.ms_of(samples) if self._voice is not None else 0.0
+
     async def end(self) -> None:
         """Nobody is there any more to hear it."""
         if self.turn_id:

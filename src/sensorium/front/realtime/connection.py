@@ -1,7 +1,6 @@
 """A Realtime session in the house: carries out what the session's state machine asks of the room.
 
-A person of the room, whose every turn is for one persona. Knows nothing of sockets; `send` takes each event
-and never waits.
+A person of the room, whose every turn is for one persona. Knows nothing of sockets.
 """
 
 from __future__ import annotations
@@ -28,7 +27,8 @@ class _Over(Exception):
 
 
 class Connection:
-    """Made for one client; `run` it."""
+    """Made for one client; `run` it. `receive` gives the session what a message of the client says; `send`
+    takes each event for it and never waits."""
 
     def __init__(
         self,
@@ -36,12 +36,14 @@ class Connection:
         session: Session,
         persona: Persona,
         person: Person,
+        receive: Callable[[str | bytes], None],
         send: Callable[[ServerEvent], None],
     ) -> None:
         self._house = house
         self._session = session
         self._persona = persona
         self._person = person
+        self._receive = receive
         self._send = send
 
     async def run(self, messages: AsyncIterator[str | bytes]) -> None:
@@ -56,15 +58,15 @@ class Connection:
                         self._persona,
                         self._person,
                         tasks.create_task,
-                        self._flush,
+                        self.flush,
                     )
                     self._answering = Answering(inside, listener)
                     self._senses = Senses(inside, self._answering)
                     stack.enter_context(self._house.happenings.told_to(self._told))
-                    self._flush()
+                    self.flush()
                     async for message in messages:
-                        self._session.receive(message)
-                        self._flush()
+                        self._receive(message)
+                        self.flush()
                         # Whoever floods us shares the loop with the room.
                         await asyncio.sleep(0)
                     await self._answering.end()
@@ -72,12 +74,23 @@ class Connection:
             except* _Over:
                 pass
 
-    def _flush(self) -> None:
-        for out in self._session.take():
-            if isinstance(out, ServerEvent):
-                self._send(out)
-            else:
-                self._do(out)
+    def flush(self) -> None:
+        """Sends what the session says and does what it wishes."""
+        while came := self._session.take():
+            for out in came:
+                if isinstance(out, ServerEvent):
+                    self._send(out)
+                else:
+                    self._do(out)
+
+    @property
+    def turn_id(self) -> int:
+        """Of the turn of the room that the client is being answered with, else 0."""
+        return self._answering.turn_id
+
+    def reply_ms(self, samples: int) -> float:
+        """How long so many samples of its sound are."""
+        return self._answering.reply_ms(samples)
 
     def _do(self, wish: wishes.Action) -> None:
         match wish:

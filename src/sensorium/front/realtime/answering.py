@@ -1,4 +1,7 @@
-"""The reply under way for a Realtime client: a turn of the room becomes a response of the session."""
+"""The reply under way for a Realtime client: a turn of the room becomes a response of the session.
+
+Either the client asked for it, or the session's persona was called by another one, as personas may.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,18 @@ import asyncio
 from contextlib import suppress
 
 from sensorium.errors import SensoriumError
-from sensorium.front.audience import Listener
+from sensorium.front.audience import Listener, Piece
 from sensorium.front.listening import Utterance
+from sensorium.front.live import MAX_FOLLOW_UPS
 from sensorium.front.realtime import calls
 from sensorium.front.realtime.inside import Inside
+from sensorium.front.realtime.overheard import Overheard
 from sensorium.front.realtime.response import Cost, Outcome
 from sensorium.front.realtime.sound import Format
 from sensorium.front.realtime.voice import Reports, Voice
 from sensorium.front.realtime.wishes import Answer
 from sensorium.front.report import TurnReport
-from sensorium.wire.events import Event, TurnBegan, Writing
+from sensorium.wire.events import Event, TurnBegan, TurnEnded, Writing
 
 _OUTCOMES: dict[str, Outcome] = {
     "done": "completed", "silent": "completed", "interrupted": "cancelled", "failed": "failed",
@@ -24,8 +29,8 @@ _MAX_UTTERANCES = 64
 
 
 class Answering:
-    """`listener` is the client among the room's; `turn_id` is of the turn that it is being answered with, 0
-    between two of them."""
+    """`listener` is the client among the room's, who gives `hear` every piece of sound; `turn_id` is of the
+    turn that it is being answered with, 0 between two of them."""
 
     def __init__(self, inside: Inside, listener: Listener) -> None:
         self._inside = inside
@@ -34,6 +39,7 @@ class Answering:
         self._utterances: dict[str, Utterance] = {}  # what was heard, by item
         self._task: asyncio.Task[None] | None = None  # that makes the reply under way
         self._voice: Voice | None = None
+        self._overheard: Overheard | None = None
         self.turn_id = 0
         self._written = ""
 
@@ -52,12 +58,13 @@ class Answering:
 
     def heard_until(self, ms: int) -> None:
         """So much of the reply was played."""
-        if self._voice is not None:
-            self._voice.heard_until(ms)
+        if (reply := self._overheard or self._voice) is not None:
+            reply.heard_until(ms)
 
     def reply_ms(self, samples: int) -> float:
         """How long so many samples of the reply's sound are."""
-        return self._voice.ms_of(samples) if self._voice is not None else 0.0
+        reply = self._overheard or self._voice
+        return reply.ms_of(samples) if reply is not None else 0.0
 
     async def end(self) -> None:
         """Nobody is there any more to hear it."""
@@ -69,11 +76,44 @@ class Answering:
         match event:
             case TurnBegan(turn_id=turn_id) if asyncio.current_task() is self._task:
                 self.turn_id = turn_id
+            case TurnBegan() if self._is_called(event):
+                self._overhear(event.turn_id)
+            case TurnEnded(turn_id=turn_id) if self._overheard and turn_id == self._overheard.turn_id:
+                self._overheard_all(self._overheard)
             case Writing(turn_id=turn_id, text=text) if turn_id == self.turn_id:
                 self._written = text
                 if (response := self._inside.session.active) is not None:
                     self._inside.session.wrote(response.id, text)
                     self._inside.flush()
+
+    def hear(self, piece: Piece) -> None:
+        """What everybody in the room hears."""
+        if (overheard := self._overheard) is not None and piece.turn_id == overheard.turn_id:
+            self._inside.session.sounded(overheard.response_id, overheard.hear(piece))
+            self._inside.flush()
+
+    def _is_called(self, began: TurnBegan) -> bool:
+        """Does the session's persona answer another one, unasked by anybody?"""
+        return began.persona_id == self._inside.persona.id and not began.person_id and began.why != "asked"
+
+    def _overhear(self, turn_id: int) -> None:
+        session = self._inside.session
+        if (response := session.unasked()) is None:
+            # It waits for its turn behind this one.
+            self._inside.house.counters.add("replies_not_overheard_total")
+            return
+        audio_format = response.settings.output_format
+        self._overheard = Overheard(turn_id, response.id, audio_format, self._listener)
+        self.turn_id, self._written = turn_id, ""
+        self._inside.flush()
+
+    def _overheard_all(self, overheard: Overheard) -> None:
+        self._inside.session.sounded(overheard.response_id, overheard.rest())
+        self._overheard = None
+        report = self._inside.house.conversation.last_report
+        assert report is not None and report.turn_id == overheard.turn_id
+        self._ended(overheard.response_id, report)
+        self._inside.flush()
 
     async def _answer(self, asked: Answer) -> None:
         session, conversation = self._inside.session, self._inside.house.conversation
@@ -92,8 +132,20 @@ class Answering:
             raise
         else:
             self._ended(asked.response_id, report)
+            if report.outcome == "done" and not asked.tools:
+                self._inside.start(self._follow_up(aloud=asked.aloud))
         finally:
             self._inside.flush()
+
+    async def _follow_up(self, *, aloud: bool) -> None:
+        """Whom the reply calls answers in the room, which hears it; the client hears its own persona only."""
+        led = self._inside.house.audience.led_by(self._listener) if aloud else None
+        try:
+            for _ in range(MAX_FOLLOW_UPS):
+                if await self._inside.house.conversation.follow_up(led) is None:
+                    return
+        except SensoriumError as e:
+            self._inside.house.counters.add("turns_failed_total", code=e.code)
 
     async def _turn(self, asked: Answer) -> TurnReport:
         house, session, person = self._inside.house, self._inside.session, self._inside.person

@@ -49,7 +49,7 @@ class Connection:
     async def run(self, messages: AsyncIterator[str | bytes]) -> None:
         """Until the client's messages end; then what is under way for it is stopped."""
         with ExitStack() as stack:
-            listener = stack.enter_context(self._house.audience.listening(_not_heard_here))
+            listener = stack.enter_context(self._house.audience.listening(self._hear))
             try:
                 async with asyncio.TaskGroup() as tasks:
                     inside = Inside(
@@ -117,6 +117,6 @@ class Connection:
         self._answering.told(event)
         self._senses.told(event)
 
-
-def _not_heard_here(piece: Piece) -> None:
-    """A client hears the replies to itself; those come through `Voice`."""
+    def _hear(self, piece: Piece) -> None:
+        """A client hears only replies to itself, which come through `Voice`, and its persona's to others."""
+        self._answering.hear(piece)

@@ -67,6 +67,15 @@ class Responses:
         if interrupt:
             self._stop("turn_detected")
 
+    def unasked(self) -> Response | None:
+        """The persona speaks of its own accord. None while another response is under way."""
+        if self.active is not None:
+            return None
+        self._open(self._settings(), None)
+        # What the client said meanwhile is no part of it.
+        self._answering = ()
+        return self.active
+
     def cancel(self, response_id: str | None) -> None:
         """As the client asks; raises Refused."""
         if self.active is None or response_id not in (None, "", self.active.id):
@@ -111,10 +120,13 @@ class Responses:
         self._over(response, outcome, cost, code, message)
 
     def _begin(self, settings: Settings, metadata: dict[str, str] | None) -> None:
+        self._open(settings, metadata)
+        self.go_on()
+
+    def _open(self, settings: Settings, metadata: dict[str, str] | None) -> None:
         response = Response(settings, metadata, self._conversation_id, self._items, self._out.send)
         self.active, self._answering = response, None
         response.create()
-        self.go_on()
 
     def _system_words(self) -> list[str]:
         return [item.words for item in self._items if item.role == "system" and item.words]

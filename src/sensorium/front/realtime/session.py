@@ -181,6 +181,11 @@ class Session:
         """Something could not be done. `ours`: through no fault of the client's."""
         self._out.error("server_error" if ours else "invalid_request_error", code, message, "", event_id)
 
+    def unasked(self) -> Response | None:
+        """The persona answers another one that called it: a response that nobody asked for, which ends with
+        `ended` like any other. None while one is under way: the client has one at a time."""
+        return self._responses.unasked()
+
     def wrote(self, response_id: str, so_far: str) -> None:
         """The reply's words so far."""
         if (response := self._responses.the(response_id)) is not None:

@@ -466,7 +466,7 @@ def test_a_wrong_event_is_answered_and_changes_nothing(message: str, code: str, 
 
 
 def test_what_is_said_before_a_reply_has_words_is_answered_by_the_next() -> None:
-    """Given a response that was asked for, when something is said before its first word, then it is not lost."""
+    """Given a response under way, when something is said before its first word, then it is not lost."""
     client = Client(modality="text")
     client.says("hello mira")
     client.send("response.create")

@@ -242,8 +242,9 @@ class Conversation:
         while True:
             with parts.trace.stage("compose", turn_id):
                 view = parts.room.view(
-                    persona, newest=newest, recalled=recalled, heard=heard, instructions=source.instructions
-                )
+                    persona, newest=newest, recalled=recalled, heard=heard,
+                    instructions=source.instructions, asked=draft.why == "asked",
+                )  # fmt: skip
                 draft.prompt = parts.compose(view)
                 # As in the prompt: what is in view comes before what was just said.
                 rows = b"".join((*(sight.data for sight in parts.room.pictures), by_word))

@@ -16,6 +16,7 @@ from sensorium.dialogue.touch import Touches
 from sensorium.dialogue.transcript import Transcript
 from sensorium.errors import NotFound
 from sensorium.front.happenings import Tell, to_nobody
+from sensorium.front.listening import as_called
 from sensorium.front.vision_link import Sight
 from sensorium.history import Entry, EntryKind
 from sensorium.persona import Persona
@@ -189,11 +190,15 @@ class RoomState:
         recalled: tuple[str, ...] = (),
         heard: tuple[Rows | str, ...] = (),
         instructions: str = "",
+        asked: bool = False,
     ) -> View:
         """All that the persona's prompt is made of, at this moment; `heard`: how `newest` came by ear.
 
-        `instructions` are for this reply.
+        `instructions` are for this reply. `asked`: by other means than a name among the words, which the
+        prompt then has before them; the history keeps what was said.
         """
+        if asked and newest is not None:
+            newest, heard = as_called(persona.name, newest, heard)
         self.forget_old()
         names = {someone.id: someone.name for someone in self.personas}
         touches = self.touches.percepts(persona.id, names, self._clock.now_s())

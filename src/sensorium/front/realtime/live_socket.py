@@ -99,7 +99,7 @@ async def _talk(house: House, websocket: WebSocket, start: live.Start) -> None:
 
         async def talk() -> None:
             with house.happenings.told_to(told):
-                await connection.run(_until_closed(socket.messages(websocket, outbox), session))
+                await connection.run(_until_closed(socket.messages(websocket, outbox, house.clock), session))
             outbox.end()
 
         async def play() -> None:

@@ -13,9 +13,11 @@ from collections.abc import AsyncIterator
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from sensorium.clock import Clock
 from sensorium.errors import BadInput, SensoriumError
 from sensorium.front.background import all_of
 from sensorium.front.house import House
+from sensorium.front.rates import Rate
 from sensorium.front.realtime.connection import Connection
 from sensorium.front.realtime.guests import guest
 from sensorium.front.realtime.server_events import Error, ErrorDetail, ServerEvent
@@ -24,6 +26,9 @@ from sensorium.front.realtime.settings import Settings
 
 # About three minutes of sound: a client that leaves so much unread has stopped reading.
 MAX_UNREAD_BYTES = 12_000_000
+# A recording may be sent as fast as it can be; then a hundred times as fast as it was spoken.
+MESSAGES_PER_S, MESSAGE_BURST = 1_000.0, 2_000.0
+BYTES_PER_S, BYTE_BURST = 8_000_000.0, 32_000_000.0
 NORMAL, _REFUSED, _TRY_LATER, _FAILED = 1000, 1008, 1013, 1011
 
 
@@ -82,7 +87,7 @@ async def converse(house: House, websocket: WebSocket) -> None:
             connection = Connection(house, session, persona, person, session.receive, send)
 
             async def talk() -> None:
-                await connection.run(messages(websocket, outbox))
+                await connection.run(messages(websocket, outbox, house.clock))
                 outbox.end()
 
             await all_of([talk(), outbox.drain(websocket)])
@@ -95,14 +100,21 @@ async def converse(house: House, websocket: WebSocket) -> None:
         await close(websocket, _FAILED, e.code)
 
 
-async def messages(websocket: WebSocket, outbox: Outbox) -> AsyncIterator[str | bytes]:
-    """As they come, until the client goes, or leaves too much unread."""
+async def messages(websocket: WebSocket, outbox: Outbox, clock: Clock) -> AsyncIterator[str | bytes]:
+    """As they come, until the client goes, or leaves too much unread. Whoever sends more than anybody speaks
+    is read more slowly, and nothing of it is lost."""
+    pieces = Rate(MESSAGES_PER_S, MESSAGE_BURST)
+    amounts = Rate(BYTES_PER_S, BYTE_BURST)
     while not outbox.over:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
             return
         text = message.get("text")
-        yield text if text is not None else message.get("bytes") or b""
+        said = text if text is not None else message.get("bytes") or b""
+        now_s = clock.now_s()
+        if wait_s := max(pieces.take(1.0, now_s), amounts.take(len(said), now_s)):
+            await asyncio.sleep(wait_s)
+        yield said
 
 
 async def _refuse(websocket: WebSocket, error: BadInput) -> None:

@@ -160,9 +160,15 @@ class RoomState:
             heard_samples=heard_samples,
         )
 
-    async def join(self, name: str) -> None:
+    async def join(self, name: str, *, guest: bool = False) -> None:
         """Raises NotFound, or BadInput when it is here already or the room is full."""
-        await self._change(self._store.submit(rooms.join, self.room.id, name, at_s=self._clock.wall_s()))
+        at_s = self._clock.wall_s()
+        await self._change(self._store.submit(rooms.join, self.room.id, name, at_s=at_s, guest=guest))
+
+    async def send_guests_home(self) -> None:
+        """Those whom a front that died has left behind."""
+        for person_id in await asyncio.wrap_future(self._store.read(rooms.guests, self.room.id)):
+            await self.leave(person_id)
 
     async def leave(self, name: str) -> None:
         """Raises NotFound when it is not here."""

@@ -118,7 +118,12 @@ WHERE json_extract(record, '$.voice_adapter_id') IS NULL AND id IN (
 );
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _VOICES, _SHIPPED_VOICES)
+# A guest stays as long as a connection does; one that a crash left behind is sent home.
+_GUESTS = """
+ALTER TABLE room_members ADD COLUMN is_guest INTEGER NOT NULL DEFAULT 0 CHECK (is_guest IN (0, 1));
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _VOICES, _SHIPPED_VOICES, _GUESTS)
 
 
 def migrate(db: Database, path: Path, fill: Callable[[Database], None]) -> None:

@@ -45,6 +45,7 @@ class Hall:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
+            await self._house.room.send_guests_home()
             stack.push_async_callback(self._close)
             await stack.enter_async_context(self._background)
             stack.enter_context(self._house.happenings.told_to(self._tell_all))

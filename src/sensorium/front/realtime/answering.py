@@ -38,6 +38,8 @@ class Answering:
         self._reports = Reports()
         self._utterances: dict[str, Utterance] = {}  # what was heard, by item
         self._task: asyncio.Task[None] | None = None  # that makes the reply under way
+        self._following: asyncio.Task[None] | None = None  # that makes the answers of those it calls
+        self._following_id = 0  # the newest of their turns
         self._voice: Voice | None = None
         self._overheard: Overheard | None = None
         self.turn_id = 0
@@ -68,11 +70,13 @@ class Answering:
 
     async def end(self) -> None:
         """Nobody is there any more to hear it."""
-        if self.turn_id:
-            await self._inside.house.conversation.running.interrupt(self.turn_id)
+        for turn_id in {self.turn_id, self._following_id} - {0}:
+            await self._inside.house.conversation.running.interrupt(turn_id)
 
     def told(self, event: Event) -> None:
         """What happens in the room."""
+        if isinstance(event, TurnBegan) and asyncio.current_task() is self._following:
+            self._following_id = event.turn_id
         match event:
             case TurnBegan(turn_id=turn_id) if asyncio.current_task() is self._task:
                 self.turn_id = turn_id
@@ -133,7 +137,7 @@ class Answering:
         else:
             self._ended(asked.response_id, report)
             if report.outcome == "done" and not asked.tools:
-                self._inside.start(self._follow_up(aloud=asked.aloud))
+                self._following = self._inside.start(self._follow_up(aloud=asked.aloud))
         finally:
             self._inside.flush()
 

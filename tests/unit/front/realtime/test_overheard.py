@@ -19,6 +19,7 @@ from sensorium.front.realtime.server_events import ServerEvent
 from sensorium.front.realtime.session import Session
 from sensorium.front.realtime.settings import Settings
 from sensorium.persona import Persona
+from sensorium.wire.events import Cleared
 
 pytestmark = pytest.mark.anyio
 
@@ -162,3 +163,22 @@ async def test_a_client_may_stop_what_it_overhears(house: Inside) -> None:
         (done,) = caller.all("response.done")
         assert done["response"]["status"] == "cancelled"
         assert done["response"]["status_details"]["reason"] == "client_cancelled"
+
+
+async def test_a_client_that_goes_stops_the_answer_to_its_persona_in_the_room(house: Inside) -> None:
+    other = next(p for p in house.room.personas if p.id != "maya")
+    caller = Caller(house, house.persona("maya"))
+    calls(house, f"{other.name.lower()} and you", "i like pears and plums and apples and bread and tea")
+    cleared: list[int] = []
+    heard: list[int] = []
+    with (
+        house.happenings.told_to(lambda e: cleared.append(e.turn_id) if isinstance(e, Cleared) else None),
+        caller.served.audience.listening(lambda piece: heard.append(piece.turn_id)),
+    ):
+        async with caller.there():
+            caller.says("what do you like")
+            await played_on(caller.served, house, lambda: 2 in heard)
+
+    assert cleared == [2]
+    report = house.conversation.last_report
+    assert report is not None and (report.persona, report.outcome) == (other.id, "interrupted")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sensorium.dialogue.transcript import SpokenReply
 from sensorium.dialogue.turn import Turn, TurnState
 from sensorium.errors import SensoriumError
+from sensorium.recipe import Recipe
 from sensorium.request import AdapterUse, Prompt, Usage
 from sensorium.store.turns import KeptTurn
 from sensorium.trace import Stage
@@ -76,12 +77,14 @@ class TurnReport:
 
 @dataclass(slots=True)
 class Draft:
-    """A turn under way, as its measurements come in."""
+    """A turn under way, as its measurements come in. `recipe` made the prompt; `too_long`: there was more
+    sound than it allows."""
 
     turn: Turn
     why: str
     started_s: float
     grammar: str = ""
+    recipe: Recipe = field(default_factory=Recipe)
     last_speech_s: float | None = None
     first_words_s: float | None = None
     first_to_mouth_s: float | None = None
@@ -98,6 +101,7 @@ class Draft:
     error: SensoriumError | None = None
     num_stt: int = 0
     num_phrases: int = 0
+    too_long: bool = False
     pcm: bytearray = field(default_factory=bytearray)
     sample_rate_hz: int = 0
     spoken: SpokenReply = field(init=False)

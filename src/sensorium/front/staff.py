@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sensorium.budgets import Meter
 from sensorium.clock import Clock
 from sensorium.config import Config
 from sensorium.front import memory
@@ -33,6 +35,7 @@ class Staff:
         counters: Counters,
         trace: Trace,
         tell: Tell,
+        meter: Meter,
         *,
         hears: bool,
         speaks: bool,
@@ -44,6 +47,7 @@ class Staff:
         self._counters = counters
         self._trace = trace
         self._tell = tell
+        self._meter = meter
         self._stress = ("--stress", str(stress[0]), "--stress-s", str(stress[1]))
         self.llm = LlmLink(counters)
         self.hearing = HearingLink(counters) if hears else None
@@ -98,7 +102,8 @@ class Staff:
         on_restart: Callable[[], None] | None,
     ) -> None:
         spec = WorkerSpec(name, arguments, Path(self._config.home) / "logs" / f"{name}.log")
-        worker = Worker(spec, link, self._clock, self._counters, on_restart=on_restart, tell=self._tell)
+        hopped = partial(self._meter.add, "hop")
+        worker = Worker(spec, link, self._clock, self._counters, on_restart, self._tell, hopped)
         self._workers[name] = worker
         started_s = self._clock.now_s()
         await worker.start()

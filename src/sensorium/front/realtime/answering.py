@@ -1,6 +1,6 @@
 """The reply under way for a Realtime client: a turn of the room becomes a response of the session.
 
-Either the client asked for it, or the session's persona was called by another one, as personas may.
+Either the client asked for it, or the session's persona speaks on after another one, as personas may.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import suppress
 from sensorium.errors import SensoriumError
 from sensorium.front.audience import Listener, Piece
 from sensorium.front.listening import Utterance
-from sensorium.front.live import MAX_FOLLOW_UPS
+from sensorium.front.live import carry_on
 from sensorium.front.realtime import calls
 from sensorium.front.realtime.inside import Inside
 from sensorium.front.realtime.overheard import Overheard
@@ -80,7 +80,7 @@ class Answering:
         match event:
             case TurnBegan(turn_id=turn_id) if asyncio.current_task() is self._task:
                 self.turn_id = turn_id
-            case TurnBegan() if self._is_called(event):
+            case TurnBegan() if self._speaks_on(event):
                 self._overhear(event.turn_id)
             case TurnEnded(turn_id=turn_id) if self._overheard and turn_id == self._overheard.turn_id:
                 self._overheard_all(self._overheard)
@@ -96,8 +96,8 @@ class Answering:
             self._inside.session.sounded(overheard.response_id, overheard.hear(piece))
             self._inside.flush()
 
-    def _is_called(self, began: TurnBegan) -> bool:
-        """Does the session's persona answer another one, unasked by anybody?"""
+    def _speaks_on(self, began: TurnBegan) -> bool:
+        """Does the session's persona speak because another one called it, or the recipe has it next?"""
         return began.persona_id == self._inside.persona.id and not began.person_id and began.why != "asked"
 
     def _overhear(self, turn_id: int) -> None:
@@ -142,14 +142,10 @@ class Answering:
             self._inside.flush()
 
     async def _follow_up(self, *, aloud: bool) -> None:
-        """Whom the reply calls answers in the room, which hears it; the client hears its own persona only."""
+        """Whoever speaks on does so in the room, which hears it; the client hears its own persona only."""
         led = self._inside.house.audience.led_by(self._listener) if aloud else None
-        try:
-            for _ in range(MAX_FOLLOW_UPS):
-                if await self._inside.house.conversation.follow_up(led) is None:
-                    return
-        except SensoriumError as e:
-            self._inside.house.counters.add("turns_failed_total", code=e.code)
+        conversation = self._inside.house.conversation
+        await carry_on(lambda: conversation.follow_up(led), lambda report: None)
 
     async def _turn(self, asked: Answer) -> TurnReport:
         house, session, person = self._inside.house, self._inside.session, self._inside.person

@@ -1,4 +1,4 @@
-"""A reply of the session's persona that its client did not ask for: to another persona, which called it.
+"""A reply of the session's persona that its client did not ask for: it speaks on after another persona.
 
 The client has it as the room does, in its own format, whoever leads the turn. Knows nothing of events.
 """

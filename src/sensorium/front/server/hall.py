@@ -15,10 +15,11 @@ from sensorium.errors import BadInput, SensoriumError
 from sensorium.front.audience import Piece
 from sensorium.front.background import Background
 from sensorium.front.house import House
-from sensorium.front.room import message
 from sensorium.front.server.logs import EventLog
 from sensorium.front.server.outbox import Closed, Outbox
 from sensorium.front.server.seat import Seat
+from sensorium.front.told import message, recipe_card
+from sensorium.store import rooms
 from sensorium.wire import page
 from sensorium.wire.events import Cleared, Event, Member
 
@@ -45,7 +46,7 @@ class Hall:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            await self._house.room.send_guests_home()
+            await self._send_guests_home()
             stack.push_async_callback(self._close)
             await stack.enter_async_context(self._background)
             stack.enter_context(self._house.happenings.told_to(self._tell_all))
@@ -113,8 +114,15 @@ class Hall:
             people=tuple(Member(p.id, p.name) for p in room.room.people),
             history=tuple(message(entry) for entry in entries),
             camera=self._house.vision is not None,
+            recipe=recipe_card(room.room.recipe),
             protocol=page.PROTOCOL,
         )
+
+    async def _send_guests_home(self) -> None:
+        """Those whom a room that died has left behind."""
+        room = self._house.room
+        for person_id in await asyncio.wrap_future(self._house.store.read(rooms.guests, room.room.id)):
+            await room.leave(person_id)
 
     async def _leave_later(self, seat: Seat) -> None:
         """Unless they are back by then."""

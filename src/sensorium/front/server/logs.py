@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from sensorium.errors import StoreError
-from sensorium.wire.events import Event, Message, TurnBegan, TurnEnded, WorkerDown, WorkerUp
+from sensorium.wire.events import Event, Message, RecipeChanged, TurnBegan, TurnEnded, WorkerDown, WorkerUp
 
 _MAX_BYTES = 5_000_000
 _KEPT_FILES = 3
@@ -43,7 +43,7 @@ class EventLog:
             case TurnEnded():
                 # Errors quote what could not be understood.
                 private = ("said", "error")
-            case TurnBegan() | WorkerDown() | WorkerUp():
+            case TurnBegan() | RecipeChanged() | WorkerDown() | WorkerUp():
                 private = ()
             case _:
                 return None

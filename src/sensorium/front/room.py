@@ -19,6 +19,7 @@ from sensorium.dialogue.touch import Touches
 from sensorium.dialogue.transcript import KEPT_ENTRIES, Transcript
 from sensorium.errors import BadInput, NotFound
 from sensorium.front.happenings import Tell, to_nobody
+from sensorium.front.listening import as_called
 from sensorium.front.told import members, message, recipe_card
 from sensorium.front.vision_link import Sight
 from sensorium.history import Entry, EntryKind
@@ -178,9 +179,10 @@ class RoomState:
         who, heard = (persona.id, persona.name), heard_samples
         return await self._append("persona", text, *who, turn_id=turn_id, spoken=spoken, heard_samples=heard)
 
-    async def join(self, name: str) -> None:
+    async def join(self, name: str, *, guest: bool = False) -> None:
         """Raises NotFound, or BadInput when it is here already or the room is full."""
-        await self._change(self._store.submit(rooms.join, self.room.id, name, at_s=self._clock.wall_s()))
+        at_s = self._clock.wall_s()
+        await self._change(self._store.submit(rooms.join, self.room.id, name, at_s=at_s, guest=guest))
 
     async def leave(self, name: str) -> None:
         """Raises NotFound when it is not here."""
@@ -206,12 +208,16 @@ class RoomState:
         recalled: tuple[str, ...] = (),
         heard: tuple[Rows | str, ...] = (),
         instructions: str = "",
+        asked: bool = False,
         again: bool = False,
     ) -> View:
         """All that the persona's prompt is made of, at this moment; `heard`: how `newest` came by ear.
 
-        `instructions` are for this reply. `again`: `newest` stands in the history and has been read there.
+        `instructions` are for this reply. `asked`: by other means than its name, which the prompt has before
+        the words then. `again`: `newest` stands in the history and has been read there.
         """
+        if asked and not again and newest is not None:
+            newest, heard = as_called(persona.name, newest, heard)
         self.forget_old()
         names = {someone.id: someone.name for someone in self.personas}
         touches = self.touches.percepts(persona.id, names, self._clock.now_s())

@@ -136,7 +136,12 @@ UPDATE recipes SET record = json_remove(
 WHERE json_type(record, '$.floor') = 'text';
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _VOICES, _SHIPPED_VOICES, _RECIPE_TABLES)
+# A guest stays as long as a connection does; one that a crash left behind is sent home.
+_GUESTS = """
+ALTER TABLE room_members ADD COLUMN is_guest INTEGER NOT NULL DEFAULT 0 CHECK (is_guest IN (0, 1));
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _VOICES, _SHIPPED_VOICES, _RECIPE_TABLES, _GUESTS)
 
 
 def migrate(db: Database, path: Path, fill: Callable[[Database], None]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -67,7 +69,19 @@ def test_the_recorded_questions_are_for_the_room_of_six() -> None:
         turn.run(1, 3, lambda done, total, what: None)
 
 
-@pytest.mark.parametrize(("seconds", "stress"), [(1.0, 1.0), (60.0, 0.5), (60.0, 99.0)])
-def test_a_load_that_cannot_be_is_refused(seconds: float, stress: float) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "stress", "stress_s"),
+    [(1.0, 1.0, 0.0), (60.0, 0.5, 0.0), (60.0, 99.0, 0.0), (60.0, 3.0, 60.0), (60.0, 3.0, -1.0)],
+)
+def test_a_load_that_cannot_be_is_refused(seconds: float, stress: float, stress_s: float) -> None:
     with pytest.raises(BadInput, match=r"--se|--st"):
-        senses.run(seconds, 6, stress, lambda done, total, what: None)
+        senses.run(seconds, 6, stress, stress_s, lambda done, total, what: None)
+
+
+def test_the_quality_is_back_with_the_last_change_after_the_stress() -> None:
+    changes = [("vision", 12.0, "every 2nd"), ("settling", 33.5, "at once"), ("vision", 38.0, "every frame")]
+    top: dict[str, dict[str, Any]] = {"vision": {"at": 0}, "settling": {"at": 0}}
+    assert senses._back_s(changes, top, 30.0) == 8.0
+    assert senses._back_s(changes[:1], top, 30.0) == 0.0
+    assert senses._back_s(changes, {**top, "vision": {"at": 1}}, 30.0) is None
+    assert senses._back_s(changes, top, 0.0) is None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,8 @@ _ASKED = "{} say after me blue horse red garden green cheese white bread"
 # After the reply's first sample.
 _EARLIEST_S, _LATEST_S = 0.3, 1.0
 _QUIET_S = 0.4
+# So long an interruption may wait for a second opinion and its answer; then the next reply begins.
+_ANSWERED_S = 8.0
 
 
 class Kind(NamedTuple):
@@ -57,16 +60,22 @@ async def _run(num_trials: int, num_personas: int, progress: Progress) -> dict[s
     draw = np.random.default_rng(7)
     trials: list[Trial] = []
     heard: list[str] = []
+    answered = asyncio.Event()
+
+    def told(report: TurnReport) -> None:
+        heard.append(report.heard)
+        answered.set()
+
     async with furnished.house(num_personas) as house:
         player, microphone = Player(house.clock), Microphone(house.clock)
-        told = lambda report: heard.append(report.heard)  # noqa: E731
         talking = asyncio.create_task(house.converse(microphone.sound(), 16_000, player, told=told))
         await asyncio.sleep(0.5)
         for number, kind in enumerate(kinds(num_trials, draw)):
             progress(number, num_trials, f"{kind.name}: {kind.what}")
             heard.clear()
+            answered.clear()
             trial = await _trial(house, player, microphone, kind, draw.uniform(_EARLIEST_S, _LATEST_S))
-            await _quiet(house)
+            await _quiet(house, answered if trial.interrupted else None)
             trials.append(trial._replace(heard=" / ".join(heard)))
         microphone.close()
         await talking
@@ -126,8 +135,12 @@ def _held_ms(player: Player, turn_id: int, spoken: Spoken) -> float:
     )
 
 
-async def _quiet(house: House) -> None:
-    """Until whatever the interruption asked for was answered."""
+async def _quiet(house: House, answered: asyncio.Event | None) -> None:
+    """Until whatever the interruption asked for was `answered`: nobody types while they still speak."""
+    if answered is not None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ANSWERED_S):
+                await answered.wait()
     await asyncio.sleep(_QUIET_S)
     await house.conversation.idle()
     await house.settled()

@@ -17,7 +17,10 @@ from sensorium.request import Sampling
 
 MAX_TEXT_CHARS = 4_000
 MAX_REPLY_TOKENS = 2_048
+MAX_TOOLS = 64
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+# One of an MCP server is called server.tool.
+_TOOL = re.compile(r"[a-z][a-z0-9_-]{0,31}(\.[A-Za-z0-9_-]{1,64})?")
 
 FloorPolicy = Literal["addressed", "last_speaker", "round_robin"]
 
@@ -26,7 +29,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A way to run a room; several rooms may share one.
 
     `text` is said to the mind after the engine's rules; "" takes the bundle's own. `floor` decides who
-    answers when the words address nobody. `sampling` is greedy unless said otherwise.
+    answers when the words address nobody. `sampling` is greedy unless said otherwise. `tools` are the names
+    of those that personas may use here, where they are installed.
     """
 
     name: str = "default"
@@ -34,6 +38,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     floor: FloorPolicy = "addressed"
     max_reply_tokens: int = 64
     sampling: Sampling = msgspec.field(default_factory=Sampling)
+    tools: tuple[str, ...] = ("notes", "timer")
 
 
 def check(recipe: Recipe) -> Recipe:
@@ -53,6 +58,7 @@ def check(recipe: Recipe) -> Recipe:
     if not 1 <= recipe.max_reply_tokens <= MAX_REPLY_TOKENS:
         raise BadInput(f"max_reply_tokens {recipe.max_reply_tokens} is outside 1 to {MAX_REPLY_TOKENS}")
     _check_sampling(recipe.sampling)
+    _check_tools(recipe.tools)
     return recipe
 
 
@@ -81,6 +87,7 @@ def to_toml(recipe: Recipe) -> bytes:
         f"text = {_quote(recipe.text)}",
         f"floor = {_quote(recipe.floor)}",
         f"max_reply_tokens = {recipe.max_reply_tokens}",
+        f"tools = [{', '.join(map(_quote, recipe.tools))}]",
         "",
         "[sampling]",
     ]
@@ -101,6 +108,16 @@ def _check_sampling(sampling: Sampling) -> None:
             raise BadInput(f"sampling.{field} {value} is outside {low} to {high}")
     if len(sampling.grammar) > 64_000:
         raise BadInput(f"sampling.grammar has {len(sampling.grammar)} characters; at most 64000")
+
+
+def _check_tools(tools: tuple[str, ...]) -> None:
+    if len(tools) > MAX_TOOLS:
+        raise BadInput(f"a recipe names at most {MAX_TOOLS} tools, not {len(tools)}")
+    for name in tools:
+        if not _TOOL.fullmatch(name):
+            raise BadInput(f"{name[:80]!r} is no name of a tool", remedy="see: sensorium tool list")
+        if tools.count(name) > 1:
+            raise BadInput(f"tool {name!r} is named twice")
 
 
 def _quote(text: str) -> str:

@@ -116,7 +116,8 @@ async def _turn(
 ) -> Answer:
     recording = Recording() if speaks else None
     sees = bool(question.picture)
-    house = House(config, room=room, hears=bool(question.pcm), speaks=speaks, sees=sees)
+    hears = bool(question.pcm)
+    house = House(config, room=room, hears=hears, speaks=speaks, sees=sees, tools=True)
     async with opened(house, quiet=quiet, warm=(persona_id,)):
         if adapter is not None:
             await house.use_adapter(persona_id, adapter)

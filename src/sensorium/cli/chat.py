@@ -48,7 +48,7 @@ def chat(
 async def _talk(config: Config, room: str, to: str, output: Output) -> dict[str, Any]:
     turns: list[dict[str, object]] = []
     at_terminal = sys.stdin.isatty()
-    house = House(config, room=room, hears=False, speaks=False)
+    house = House(config, room=room, hears=False, speaks=False, tools=True)
     async with opened(house, quiet=output.as_json):
         if at_terminal:
             output.text(f"In {house.room.room.name}: {_who(house)}.\n{_HELP}")

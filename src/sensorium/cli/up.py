@@ -79,7 +79,7 @@ def up(
             bound: int = listener.getsockname()[1]
             door = Door(host, bound, token, _names())
             sees = catalogue.find(config.bundle).capabilities.image_in
-            house = House(config, room=room, sees=sees)
+            house = House(config, room=room, sees=sees, tools=True)
             log = logs.EventLog(speech=log_speech)
             run_async(_serve(house, page, listener, door, log, output, browser=browser and not json))
 

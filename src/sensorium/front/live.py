@@ -71,7 +71,7 @@ class Live:
         newest = self._conversation.last_report
         try:
             newest = await self._conversation.heard_turn(
-                utterance, self._person, self._publisher, to=self._to
+                utterance, self._person, self._publisher, to=self._to, tools=True
             )
             self._told(newest)
             for _ in range(MAX_FOLLOW_UPS):

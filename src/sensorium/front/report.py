@@ -76,12 +76,15 @@ class TurnReport:
 
 @dataclass(slots=True)
 class Draft:
-    """A turn under way, as its measurements come in."""
+    """A turn under way, as its measurements come in. `words`: what the reply is to be, "" for the mind's own;
+    `calls`: of tools, as the mind wrote them."""
 
     turn: Turn
     why: str
     started_s: float
     grammar: str = ""
+    words: str = ""
+    calls: list[str] = field(default_factory=list)
     last_speech_s: float | None = None
     first_words_s: float | None = None
     first_to_mouth_s: float | None = None

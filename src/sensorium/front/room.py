@@ -20,7 +20,7 @@ from sensorium.front.vision_link import Sight
 from sensorium.history import Entry, EntryKind
 from sensorium.persona import Persona
 from sensorium.prompting import window
-from sensorium.prompting.view import Rows, View
+from sensorium.prompting.view import Rows, Tool, View
 from sensorium.store import memories, messages, rooms
 from sensorium.store.people import Person
 from sensorium.store.store import Store
@@ -54,6 +54,8 @@ class RoomState:
         self.percepts: tuple[str, ...] = ()
         self.touches = touches
         self._tell = tell
+        # What personas may call here, as their minds are told of it.
+        self.tools: tuple[Tool, ...] = ()
         self.pictures: tuple[Sight, ...] = ()
         self._pictures_until_s = math.inf
 
@@ -145,6 +147,10 @@ class RoomState:
         """A person's message; on disk when this returns, and only then part of the conversation."""
         return await self._append("person", text, person.id, person.name, turn_id=turn_id)
 
+    async def happened(self, text: str, turn_id: int = 0) -> Entry:
+        """What nobody said, and minds read of, e.g. what a tool gave."""
+        return await self._append("event", text, "", "", turn_id=turn_id)
+
     async def said(
         self, persona: Persona, text: str, turn_id: int, *, spoken: str = "", heard_samples: int = 0
     ) -> Entry:
@@ -201,6 +207,7 @@ class RoomState:
             persona=persona,
             recipe=self.room.recipe,
             room_id=self.room.id,
+            tools=self.tools,
             history=self.history(before=newest),
             personas_here=tuple(p.name for p in self.personas),
             people_here=tuple(p.name for p in self.room.people),

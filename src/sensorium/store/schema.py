@@ -118,7 +118,20 @@ WHERE json_extract(record, '$.voice_adapter_id') IS NULL AND id IN (
 );
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _VOICES, _SHIPPED_VOICES)
+# What tools want said later; persona_id points nowhere, because whoever set a timer may have been taken out.
+_REMINDERS = """
+CREATE TABLE reminders (
+    id INTEGER PRIMARY KEY,
+    room_id TEXT NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
+    persona_id TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    text TEXT NOT NULL,
+    due_at REAL NOT NULL
+) STRICT;
+CREATE INDEX reminders_by_room ON reminders (room_id, due_at);
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _VOICES, _SHIPPED_VOICES, _REMINDERS)
 
 
 def migrate(db: Database, path: Path, fill: Callable[[Database], None]) -> None:

@@ -22,6 +22,7 @@ COMMANDS = (
     ("persona", "sensorium.cli.persona:app", "List, show, add, edit, remove, export and import personas."),
     ("voice", "sensorium.cli.voice:app", "List, show, train, preview, add, assign, ... voices."),
     ("room", "sensorium.cli.room:app", "List, show, create and remove rooms; join, leave, history."),
+    ("tool", "sensorium.cli.tool:app", "List, show and call tools: what personas can do beside talking."),
     (
         "explain",
         "sensorium.cli.explain:explain",

@@ -28,11 +28,12 @@ from sensorium.trace import Trace
 # A package that wants longer to be imported is one that hangs.
 _TOOLS_READY_S = 20.0
 # MCP servers that are slower to start are there later.
-_TOOLS_SETTLED_S = 3.0
+TOOLS_SETTLED_S = 3.0
 
 
 class Staff:
-    """A worker for hearing, speech, vision or tools is started when it is wanted."""
+    """A worker for hearing, speech, vision or tools is started when it is wanted; that of the mind unless
+    nobody `thinks`."""
 
     def __init__(
         self,
@@ -42,10 +43,12 @@ class Staff:
         trace: Trace,
         tell: Tell,
         *,
+        thinks: bool = True,
         hears: bool,
         speaks: bool,
         sees: bool,
         tools: bool,
+        logs: Path | None = None,
         stress: tuple[float, float],
     ) -> None:
         self._config = config
@@ -53,16 +56,25 @@ class Staff:
         self._counters = counters
         self._trace = trace
         self._tell = tell
+        self._logs = logs or Path(config.home) / "logs"
         self._stress = ("--stress", str(stress[0]), "--stress-s", str(stress[1]))
         self.llm = LlmLink(counters)
+        self._thinks = thinks
         self.hearing = HearingLink(counters) if hears else None
         self.speech = SpeechLink(counters) if speaks else None
         self.vision = VisionLink(counters) if sees else None
         self.tools = ToolLink(counters) if tools else None
         self._workers: dict[str, Worker] = {}
 
-    async def start(self, background: Background, on_model_restarted: Callable[[], None]) -> None:
-        """Returns when all are ready. Raises what a worker reports that cannot start."""
+    async def start(
+        self,
+        background: Background,
+        on_model_restarted: Callable[[], None],
+        *,
+        tools_s: float = TOOLS_SETTLED_S,
+    ) -> None:
+        """Returns when all are ready, MCP servers after `tools_s` at the latest. Raises what a worker reports
+        that cannot start."""
         config = self._config
         bundle = ("--bundle", config.bundle, *self._stress)
         llm_arguments = (
@@ -71,7 +83,7 @@ class Staff:
             "--adapter-mb", str(config.adapter_mb),
         )  # fmt: skip
         wanted: list[tuple[str, tuple[str, ...], Link | None]] = [
-            ("llm", llm_arguments, self.llm),
+            ("llm", llm_arguments, self.llm if self._thinks else None),
             ("hearing", (*bundle, "--engine", config.hearing), self.hearing),
             ("speech", (*bundle, "--engine", config.speech), self.speech),
             ("vision", bundle, self.vision),
@@ -82,7 +94,7 @@ class Staff:
                 on_restart = on_model_restarted if name == "llm" else None
                 starts.append(self._start(name, arguments, link, background, on_restart))
         if self.tools is not None:
-            starts.append(self._start_tools(self.tools, background))
+            starts.append(self._start_tools(self.tools, background, tools_s))
         await all_of(starts)
 
     async def stop(self) -> None:
@@ -101,7 +113,7 @@ class Staff:
         """MB by process, this one among them."""
         return await asyncio.to_thread(memory.by_process, self.pids())
 
-    async def _start_tools(self, link: ToolLink, background: Background) -> None:
+    async def _start_tools(self, link: ToolLink, background: Background, settled_s: float) -> None:
         """A room without them is better than none: whoever asks for one is told why."""
         try:
             arguments = ("--home", self._config.home)
@@ -111,7 +123,7 @@ class Staff:
             self._counters.add("tools_missing_total", code=e.code)
             return link.line.down(e, for_good=True)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_TOOLS_SETTLED_S):
+            async with asyncio.timeout(settled_s):
                 await link.settled.wait()
         return None
 
@@ -124,7 +136,7 @@ class Staff:
         on_restart: Callable[[], None] | None,
         ready_timeout_s: float = READY_TIMEOUT_S,
     ) -> None:
-        spec = WorkerSpec(name, arguments, Path(self._config.home) / "logs" / f"{name}.log", ready_timeout_s)
+        spec = WorkerSpec(name, arguments, self._logs / f"{name}.log", ready_timeout_s)
         worker = Worker(spec, link, self._clock, self._counters, on_restart=on_restart, tell=self._tell)
         self._workers[name] = worker
         started_s = self._clock.now_s()

@@ -31,23 +31,24 @@ def _notes(context: Context, action: Literal["add", "read", "clear"] = "read", t
             return _aloud(notes)
         if action == "clear":
             _write(path, [])
-            return "ok there is nothing on the note pad" if notes else _aloud(notes)
+            return f"ok {_aloud([])}" if notes else _aloud(notes)
         note = " ".join(text.split())
         if not 0 < len(note) <= MAX_NOTE_CHARS:
             raise BadInput("a note has some words, and not too many")
         if len(notes) >= MAX_NOTES:
-            raise BadInput("the note pad is full")
+            raise BadInput("the notebook is full")
         _write(path, [*notes, note])
         return f"ok {note}"
 
 
 def _aloud(notes: list[str]) -> str:
+    """In words that nano's mind can pronounce."""
     if not notes:
-        return "there is nothing on the note pad"
-    first = "there is one note" if len(notes) == 1 else f"there are {number_words(len(notes))} notes"
+        return "there is nothing in the notebook"
+    what = "is one thing" if len(notes) == 1 else f"are {number_words(len(notes))} things"
     shown = notes[-MAX_READ:]
-    last = "" if len(shown) == len(notes) else f" the last {number_words(len(shown))} are"
-    return ". ".join([first + last, *shown])
+    last = "" if len(shown) == len(notes) else ". The last are"
+    return ". ".join([f"there {what} in the notebook{last}", *shown])
 
 
 @contextmanager
@@ -98,11 +99,21 @@ notes = Tool(
         "put {text} on the note pad": {"action": "add"},
         "write {text} on the note pad": {"action": "add"},
         "add {text} to the note pad": {"action": "add"},
+        "put {text} in the notebook": {"action": "add"},
+        "write {text} in the notebook": {"action": "add"},
+        # Of words that nano's ear knows.
+        "use the notebook [for] {text}": {"action": "add"},
+        "what is in the notebook": {"action": "read"},
+        "open the notebook": {"action": "read"},
+        "show [me] [us] the notebook": {"action": "read"},
+        "read [me] [us] the notebook": {"action": "read"},
         "what is on the note pad": {"action": "read"},
         "what does the note pad say": {"action": "read"},
         "read [me] [us] the note pad": {"action": "read"},
         "read [me] [us] [my] [our] [the] notes": {"action": "read"},
         "what are [my] [our] [the] notes": {"action": "read"},
+        "empty the notebook": {"action": "clear"},
+        "clear the notebook": {"action": "clear"},
         "clear the note pad": {"action": "clear"},
         "delete [my] [our] [the] notes": {"action": "clear"},
     },

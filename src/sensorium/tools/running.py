@@ -75,8 +75,10 @@ class Calls:
                 outcome = e
             except Exception as e:
                 outcome = ToolFailed(f"{tool.name}: {type(e).__name__}: {' '.join(str(e).split())[:400]}")
-            except SystemExit as e:
-                outcome = ToolFailed(f"{tool.name} wanted to end its process ({e.code})")
+            except Dropped:
+                return
+            except BaseException as e:  # SystemExit and such
+                outcome = ToolFailed(f"{tool.name} wanted to end its process: {type(e).__name__}")
             # Taken out first: from here on it cannot be dropped in the middle of telling.
             with self._lock:
                 mine = self._running.pop(call_id, None) is not None

@@ -33,6 +33,8 @@ TO_PAGE = (
     events.TurnEnded(7, "maya", "interrupted", "I", "", "", 412.5, 1_204, 1_167, 37, 9, {"hop": 0.5}, {}),
     events.Members(_MEMBERS, _MEMBERS),
     events.Looked("p1", 3),
+    events.ToolCalled(3, 7, "maya", "timer", '{"seconds":120}'),
+    events.ToolEnded(3, "done", "ok two minutes"),
     events.WorkerDown("speech"),
     events.WorkerUp("speech"),
     page.Welcome(_MEMBERS[0], "s", _MEMBERS[0], _CARDS, _MEMBERS, (_MESSAGE,), True, 1),

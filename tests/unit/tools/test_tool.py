@@ -1,4 +1,4 @@
-"""Given a function, when it is made a tool, then its arguments are described and checked, as is its answer."""
+"""Given a function, when it is made a tool, then arguments are described and checked, as is its answer."""
 
 from __future__ import annotations
 

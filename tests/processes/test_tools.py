@@ -140,6 +140,7 @@ async def test_another_turn_is_answered_while_a_slow_tool_runs(home: Config, tmp
     async with opened(home) as house:
         heard = listening(house)
         waits = await house.turn_text("maya dig a tunnel")
+        patient(house)
         other = await house.turn_text("clara note buy milk")
         assert (waits.said, other.said) == ("Please wait.", "Ok buy milk.")
         assert ended(heard) == [("done", "ok buy milk")]

@@ -17,6 +17,7 @@ from sensorium.quantities import number_of, seconds_of
 
 KINDS = ("text", "number", "duration")
 MAX_PHRASE_CHARS = 200
+MAX_SLOTS, MAX_OPTIONAL = 4, 6
 # Of what a slot takes.
 MAX_TEXT_WORDS = 40
 _MAX_NUMBER_WORDS = 12
@@ -81,6 +82,9 @@ def parse(text: str) -> Phrase:
     names = [slot.name for slot in phrase.slots]
     if not phrase.num_words or len(set(names)) < len(names):
         raise BadInput(f"phrase {text!r} needs a fixed word, and each slot once")
+    num_optional = sum(isinstance(piece, Optional) for piece in pieces)
+    if len(names) > MAX_SLOTS or num_optional > MAX_OPTIONAL:
+        raise BadInput(f"phrase {text!r}: at most {MAX_SLOTS} slots and {MAX_OPTIONAL} times [words]")
     if any(isinstance(a, Slot) and isinstance(b, Slot) for a, b in pairwise(pieces)):
         raise BadInput(f"phrase {text!r}: a word must stand between two slots")
     return phrase

@@ -44,6 +44,8 @@ def test_what_a_sentence_puts_into_a_phrase(phrase: str, words: str, filled: obj
         ("note {text", "lower-case"),
         ("note 2 {text}", "lower-case"),
         ("a " * 150, "at most"),
+        ("a {b} c {d} e {f} g {h} i {j}", "at most 4 slots"),
+        ("a" + " [b]" * 7, "6 times"),
     ],
 )
 def test_what_is_no_phrase_is_refused(phrase: str, says: str) -> None:

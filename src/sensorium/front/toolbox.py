@@ -18,6 +18,8 @@ from sensorium.prompting.view import Tool
 from sensorium.prompting.words import spoken
 from sensorium.wire.records import ToolCard
 
+# Longer than any wish; to look at a speech would hold up the loop.
+MAX_WISH_WORDS = 64
 # From so many letters on a word counts with one letter misheard.
 _LEAST_MISHEARD = 5
 
@@ -45,8 +47,8 @@ class Toolbox:
         self._calls_itself, self._changed = calls_itself, changed
         self._cards: tuple[ToolCard, ...] = ()
         self._phrases: list[tuple[asking.Phrase, dict[str, Any], str]] = []
-        link.changed = self._refresh
-        self._refresh()
+        link.changed = self.refresh
+        self.refresh()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -54,13 +56,17 @@ class Toolbox:
 
     def wanted(self, text: str, called: str) -> Wanted | None:
         """What these words ask for, said to whoever is `called` so: by the phrase with most fixed words."""
-        words = asking.bare(spoken(text, stops=False).split(), [called])
+        said = spoken(text, stops=False).split()
+        if len(said) > MAX_WISH_WORDS:
+            return None
+        words = asking.bare(said, [called])
         for phrase, fixed, tool in self._phrases:
             if (filled := asking.fitted(phrase, words, alike)) is not None:
                 return Wanted(tool, msgspec.json.encode({**fixed, **filled}).decode())
         return None
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """The room's recipe is another, or what there is."""
         wanted = self._room.room.recipe.tools
         cards = tuple(card for card in self._link.offered.tools if card.name in wanted)
         if cards == self._cards:

@@ -89,6 +89,12 @@ async def test_words_that_ask_for_none_or_for_one_that_is_not_this_rooms_go_to_t
     assert report.said == "i like apples" and not house.fake_tools.calls
 
 
+async def test_a_speech_is_no_wish_and_costs_nothing(house: House) -> None:
+    await offer(house)
+    report = await house.conversation.text_turn("maya " + "please " * 1_100, house.sam, tools=True)
+    assert report.said == "i like apples"
+
+
 async def test_programs_that_bring_their_own_functions_get_none_of_the_rooms(house: House) -> None:
     await offer(house)
     assert (await house.conversation.text_turn(ASKED, house.sam)).said == "i like apples"

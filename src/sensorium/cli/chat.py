@@ -54,10 +54,11 @@ async def _talk(config: Config, room: str, to: str, output: Output) -> dict[str,
         turns.append(report.row())
         _show(report, output)
 
-    async with opened(house, quiet=output.as_json):
-        if at_terminal:
-            output.text(f"In {house.room.room.name}: {_who(house)}.\n{_HELP}")
-        with tool_turns(house, unasked):
+    # Before it is opened: what was over meanwhile is said at once.
+    with tool_turns(house, unasked):
+        async with opened(house, quiet=output.as_json):
+            if at_terminal:
+                output.text(f"In {house.room.room.name}: {_who(house)}.\n{_HELP}")
             async for line in typed_lines(sys.stdin.fileno(), prompt="> " if at_terminal else ""):
                 words = line.strip()
                 if words and not at_terminal:
@@ -72,7 +73,7 @@ async def _talk(config: Config, room: str, to: str, output: Output) -> dict[str,
                 except BadInput as e:
                     output.complain(e)
             await house.tools_idle()
-        return {"turns": turns, **totals(await house.stats())}
+            return {"turns": turns, **totals(await house.stats())}
 
 
 def _obey(command: str, house: House, output: Output) -> None:

@@ -86,6 +86,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = True
     room: Annotated[str, _text("the room that commands use when none is named")] = "living-room"
     person: Annotated[str, _text("the person who speaks when none is named")] = "sam"
+    host: Annotated[str, _text("`up` listens at this address; 0.0.0.0 is every one, and needs a token")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, _range(0, 65_535, "`up` listens at this port; 0: any that is free")] = 8470
+    token: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=256,
+            description="who comes in must have it: 16 characters or more, here in no list of processes",
+        ),
+    ] = ""
     store: Annotated[str, _text("the SQLite file, relative to the home folder")] = "sensorium.db"
     mcp: Annotated[
         dict[_ServerName, McpServer],

@@ -23,6 +23,7 @@ from sensorium.front.loop_lag import LoopLag
 from sensorium.metrics import Counters
 from sensorium.prompting.cache import CompositionCache
 from sensorium.prompting.compose import compose
+from sensorium.recipe import FloorRules
 from sensorium.wire.records import EarClosed, SpeechPaused, SpeechResumed, SpeechStarted, Words
 
 times = st.floats(0, 1) | st.floats(-1e12, 1e12) | st.sampled_from([0.0, -1.0, 1e12])
@@ -88,8 +89,8 @@ def test_any_opinion_gives_a_wait_between_the_two(p_end, silence_ms):
 def test_the_floor_takes_any_age_of_the_last_words(ago_s, policy):
     seats = (Seat("maya", "Maya"), Seat("hugo", "Hugo"))
     room = RoomNow(seats, last_persona_id="hugo", last_spoke_s_ago=ago_s)
-    assert Floor(policy).choose("maya hello", room).persona_id == "maya"
-    assert Floor(policy).choose("and you", room).persona_id in ("maya", "hugo", None)
+    assert Floor(FloorRules(policy=policy)).choose("maya hello", room).persona_id == "maya"
+    assert Floor(FloorRules(policy=policy)).choose("and you", room).persona_id in ("maya", "hugo", None)
 
 
 @fuzz

@@ -54,9 +54,9 @@ class Watched:
         self._sending = type(record).__name__
         return self._header(record)
 
-    def _frame_of(self, header: bytes, payload: bytes | Slot) -> bytes:
+    def _frame_of(self, header: bytes, payload: bytes | Slot, sent_ns: int) -> bytes:
         self._note(self._sending, payload)
-        return self._frame(header, payload)
+        return self._frame(header, payload, sent_ns)
 
     def _note(self, what: str, payload: bytes | Slot) -> None:
         if isinstance(payload, Slot):

@@ -16,17 +16,18 @@ class System:
 
     def __init__(self, *grants: str) -> None:
         self.grants = grants
-        self.policy = 0
+        self.policy = self.value = 0
         self.nice = 0
 
     def sched_param(self, value: int) -> int:
         return value
 
     def sched_setscheduler(self, pid: int, policy: int, value: int) -> None:
-        assert policy & self.SCHED_RESET_ON_FORK  # what it starts queues as everybody does
+        # What it starts queues as everybody does.
+        assert policy == self.SCHED_OTHER or policy & self.SCHED_RESET_ON_FORK
         if policy & self.SCHED_RR and "rt" not in self.grants:
             raise PermissionError
-        self.policy = policy
+        self.policy, self.value = policy, value
 
     def getpriority(self, which: int, who: int) -> int:
         return self.nice
@@ -55,12 +56,16 @@ def test_the_best_that_is_granted_is_taken(system: System, got: str) -> None:
     assert (system.nice < 0) is (got == "raised")
 
 
-@pytest.mark.parametrize(("system", "nice"), [(("rt", "nice"), -10), ((), 0)], indirect=["system"])
-def test_a_loop_is_raised_as_long_as_it_runs_and_never_in_real_time(system: System, nice: int) -> None:
-    system.nice = 0
+@pytest.mark.parametrize(
+    ("system", "value", "nice"),
+    [(("rt", "nice"), priority.LOOP, 0), (("nice",), 0, -10), ((), 0, 0)],
+    indirect=["system"],
+)
+def test_a_loop_is_before_the_senses_as_long_as_it_runs(system: System, value: int, nice: int) -> None:
+    assert priority.LOOP > priority.SENSES
     with priority.before_others():
-        assert (system.nice, system.policy & system.SCHED_RR) == (nice, 0)
-    assert system.nice == 0
+        assert (system.value, system.nice) == (value, nice)
+    assert (system.policy & system.SCHED_RR, system.value, system.nice) == (0, 0, 0)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="this system has no such queue")

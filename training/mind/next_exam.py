@@ -22,7 +22,7 @@ from sensorium.inference.tokenizer import Tokenizer
 from sensorium.persona import Persona
 from sensorium.prompting.compose import before_close, lay_out
 from sensorium.prompting.next_speaker import openings
-from sensorium.recipe import FloorPolicy
+from sensorium.recipe import FloorPolicy, FloorRules
 from training.mind.exam import share
 from training.mind.room_exam import Kind as Drawn
 from training.mind.room_exam import Message, as_seen_by, cast, draw_message
@@ -113,7 +113,8 @@ def chosen(
     ids = {persona.id: persona.name.lower() for persona in personas}
     seats = tuple(Seat(persona.id, persona.name) for persona in personas)
     last = next(i for i, name in ids.items() if name == asked.message.last)
-    choice = Floor(policy).choose(asked.message.play.newest.text, RoomNow(seats, last, ago_s), expected)
+    floor, room = Floor(FloorRules(policy=policy)), RoomNow(seats, last, ago_s)
+    choice = floor.choose(asked.message.play.newest.text, room, expected)
     return ids.get(choice.persona_id or "", "")
 
 

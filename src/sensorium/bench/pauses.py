@@ -19,7 +19,6 @@ from sensorium import garbage
 from sensorium.bundles import catalogue
 from sensorium.cli.running import run_async
 from sensorium.clock import SystemClock
-from sensorium.dialogue.floor import Floor
 from sensorium.dialogue.turn import Turns
 from sensorium.front.adapters import AdapterTable
 from sensorium.front.conversation import Conversation, Parts
@@ -72,7 +71,7 @@ async def _conversation() -> AsyncIterator[Conversation]:
                 yield Conversation(
                     Parts(
                         store=store, room=room, ears=None, vision=None, speaker=speaker, settler=None,
-                        compose=lambda view: compositions.compose(view, written), turns=turns, floor=Floor(),
+                        compose=lambda view: compositions.compose(view, written), turns=turns,
                         clock=clock, trace=trace, counters=counters,
                     )
                 )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import simplejpeg
+from numpy.typing import NDArray
 
 from sensorium.bench import furnished
 from sensorium.bench.microphone import Microphone
@@ -29,6 +30,7 @@ from sensorium.front.report import TurnReport
 Progress = Callable[[int, int, str], None]
 FRAMES_PER_S, TOUCHES_PER_S = 10, 30
 _ANSWER_S = 12.0
+_NUM_FILES = 64
 MAX_SECONDS = 3_600.0
 
 
@@ -94,16 +96,20 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _frames(house: House, until_s: float) -> AsyncIterator[bytes]:
-    """A lamp is dimmed in steps: every third frame shows something new."""
-    plain, number = picture(), 0
-    files = [
-        simplejpeg.encode_jpeg(np.ascontiguousarray((plain * level).astype(np.uint8)), quality=90)
-        for level in (1.0, 0.8, 0.6, 0.4)
-    ]
+    """A lamp is dimmed in steps: every third frame shows something new, that nobody has looked at before."""
+    number = 0
+    files = await asyncio.to_thread(_files, picture())
     while house.clock.now_s() < until_s:
         yield files[number // 3 % len(files)] + bytes(1 + number % 3)
         number += 1
         await asyncio.sleep(1.0 / FRAMES_PER_S)
+
+
+def _files(plain: NDArray[np.uint8]) -> list[bytes]:
+    """More than anybody remembers; neighbours differ by a step of the lamp."""
+    levels = [(1.0, 0.8, 0.6, 0.4)[i % 4] - 0.15 * i / _NUM_FILES for i in range(_NUM_FILES)]
+    dimmed = [np.ascontiguousarray((plain * level).astype(np.uint8)) for level in levels]
+    return [simplejpeg.encode_jpeg(pixels, quality=90) for pixels in dimmed]
 
 
 async def _touch(house: House, until_s: float) -> None:

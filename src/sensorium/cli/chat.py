@@ -16,6 +16,7 @@ from sensorium.cli.running import cost, opened, run_async, said, seated, tool_tu
 from sensorium.config import Config
 from sensorium.errors import BadInput, NotFound
 from sensorium.front.house import House
+from sensorium.front.live import carry_on
 from sensorium.front.report import TurnReport
 
 _HELP = "Say a name to address somebody (maya what do you like). /who lists them, /quit or Ctrl-D ends."
@@ -87,13 +88,15 @@ def _who(house: House) -> str:
 
 
 async def _turn(house: House, words: str, to: str, output: Output) -> list[dict[str, object]]:
-    """The answer, and those of personas who were called in it."""
+    """The answer, and those of personas who spoke on."""
     turns: list[dict[str, object]] = []
-    report: TurnReport | None = await house.turn_text(words, to=to)
-    while report is not None:
+
+    def told(report: TurnReport) -> None:
         turns.append(report.row())
         _show(report, output)
-        report = await house.follow_up()
+
+    told(await house.turn_text(words, to=to))
+    await carry_on(house.follow_up, told)
     return turns
 
 

@@ -146,14 +146,14 @@ def _machine() -> Finding:
 def _priority() -> Finding:
     granted = priority.granted()
     if granted == "real-time":
-        return Finding("priority", "ok", "ears and mouths run in real time")
+        return Finding("priority", "ok", "the loop and the senses run in real time")
     remedy = (
-        'echo "$USER - rtprio 1" | sudo tee /etc/security/limits.d/sensorium.conf, then log in again; in a '
+        'echo "$USER - rtprio 2" | sudo tee /etc/security/limits.d/sensorium.conf, then log in again; in a '
         "container: --cap-add SYS_NICE"
     )
-    detail = "ears and mouths queue for a core before others, but not in real time"
+    detail = "the loop and the senses queue for a core before others, but not in real time"
     if granted == "normal":
-        detail = "ears and mouths queue for a core as everybody does"
+        detail = "the loop and the senses queue for a core as everybody does"
     return Finding("priority", "optional", detail, remedy)
 
 

@@ -21,7 +21,8 @@ COMMANDS = (
     ("chat", "sensorium.cli.chat:chat", "Talk with the personas in the terminal."),
     ("persona", "sensorium.cli.persona:app", "List, show, add, edit, remove, export and import personas."),
     ("voice", "sensorium.cli.voice:app", "List, show, train, preview, add, assign, ... voices."),
-    ("room", "sensorium.cli.room:app", "List, show, create and remove rooms; join, leave, history."),
+    ("room", "sensorium.cli.room:app", "List, show, create and remove rooms; join, leave, recipe, history."),
+    ("recipe", "sensorium.cli.recipe:app", "What a room is for: list, show, check, add, remove recipes."),
     ("tool", "sensorium.cli.tool:app", "List, show and call tools: what personas can do beside talking."),
     (
         "explain",

@@ -19,7 +19,7 @@ from sensorium.store.people import Person
 from sensorium.store.rooms import Room
 from sensorium.store.store import Store
 
-app = App(name="room", help="The rooms: list, show, create, remove; join, leave, history.")
+app = App(name="room", help="The rooms: list, show, create, remove; join, leave, recipe, history.")
 
 MAX_HISTORY = 10_000
 
@@ -114,6 +114,23 @@ def leave(room: Name, member: Member, /, *, json: Json = False, home: Home = Non
     """
     with run("room leave", json) as output, _store(home) as store:
         _show(output, store.submit(rooms.leave, room, member, at_s=SystemClock().wall_s()).result())
+
+
+@app.command
+def recipe(
+    name: Name,
+    recipe: Annotated[str, Parameter(name="recipe", help="A name of `sensorium recipe list`.")],
+    /,
+    *,
+    json: Json = False,
+    home: Home = None,
+) -> None:
+    """Gives a room another recipe. A room that is open is given one in its page, under Settings.
+
+    Example: sensorium room recipe living-room stand-up
+    """
+    with run("room recipe", json) as output, _store(home) as store:
+        _show(output, store.submit(rooms.set_recipe, name, recipe).result())
 
 
 @app.command

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import App, Parameter
 
+from sensorium.budgets import Meter
 from sensorium.cli.output import Home, Json, Output, run
 from sensorium.cli.running import run_async
 from sensorium.clock import SystemClock
@@ -121,7 +122,7 @@ async def tools_only(
     """The tools worker alone, with what its MCP servers offer after so long. Raises what it reports."""
     clock, counters = SystemClock(), Counters()
     staff = Staff(
-        config, clock, counters, Trace("front", clock), to_nobody,
+        config, clock, counters, Trace("front", clock), to_nobody, Meter("front", counters),
         thinks=False, hears=False, speaks=False, sees=False, tools=True, logs=logs, stress=(1.0, 0.0),
     )  # fmt: skip
     assert staff.tools is not None

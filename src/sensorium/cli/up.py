@@ -28,8 +28,9 @@ from sensorium.front.server.hall import Hall
 from sensorium.front.server.outbox import Closed
 from sensorium.front.server.serving import listening, served
 from sensorium.front.server.session import GOING_DOWN
+from sensorium.store import rooms
+from sensorium.store.store import Store
 
-PORT = 8470
 # Every address of this machine.
 _EVERYWHERE = ("0.0.0.0", "::")
 
@@ -37,14 +38,26 @@ _EVERYWHERE = ("0.0.0.0", "::")
 def up(
     *,
     room: Annotated[str, Parameter(show_default=False, help="The room; else the configured one.")] = "",
-    host: Annotated[str, Parameter(help="Listen at this address; 0.0.0.0 is every one.")] = "127.0.0.1",
-    port: Annotated[int, Parameter(help="Listen at this port; 0: any that is free.")] = PORT,
+    recipe: Annotated[
+        str, Parameter(show_default=False, help="Play the room by this recipe from now on.")
+    ] = "",
+    host: Annotated[
+        str | None,
+        Parameter(help="Listen at this address; 0.0.0.0 is every one. Else the configured one: 127.0.0.1."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        Parameter(help="Listen at this port; 0: any that is free. Else the configured one: 8470."),
+    ] = None,
     browser: Annotated[
         bool, Parameter(name="--open", negative="--no-open", help="Open the link in a browser.")
     ] = True,
     token: Annotated[
         str,
-        Parameter(show_default=False, help="Who comes in must have it; needed beyond this machine."),
+        Parameter(
+            show_default=False,
+            help="Who comes in must have it; needed beyond this machine. Else the configured one.",
+        ),
     ] = "",
     bundle: Annotated[str, Parameter(show_default=False, help="The model; else the configured one.")] = "",
     log_speech: Annotated[
@@ -61,27 +74,43 @@ def up(
 
     The room listens on this machine only. For others in your network give it an address and a token:
     sensorium up --host 0.0.0.0 --token "$(openssl rand -hex 16)". Browsers let a page have the microphone
-    only on this machine or over https, so put a proxy with a certificate in front of it then.
+    only on this machine or over https, so put a proxy with a certificate in front of it then. Address, port
+    and token may stand in config.toml; a token there shows in no list of processes.
+
+    A recipe says what the room is for, e.g. --recipe stand-up; see: sensorium recipe list
 
     With --json the one line on stdout is {"url": ...}, when the room is ready.
 
     Example: sensorium up --no-open --port 8471
     """
     with run("up", json) as output:
-        config = Config.load(home)
-        if bundle:
-            config = msgspec.structs.replace(config, bundle=bundle)
-        if not 0 <= port <= 65_535:
-            raise BadInput(f"a port is 0 to 65535, not {port}", remedy=f"the usual one is {PORT}")
-        token = checked_token(host, token)
+        config = _settled(Config.load(home), bundle=bundle, room=room, host=host, port=port, token=token)
         page = files.of_client()
-        with listening(host, port) as listener, logs.written(Path(config.home) / "logs" / "room.log"):
+        log_path = Path(config.home) / "logs" / "room.log"
+        with listening(config.host, config.port) as listener, logs.written(log_path):
             bound: int = listener.getsockname()[1]
-            door = Door(host, bound, token, _names())
-            sees = catalogue.find(config.bundle).capabilities.image_in
-            house = House(config, room=room, sees=sees, tools=True)
+            door = Door(config.host, bound, config.token, _names())
+            if recipe:
+                _play_by(config, recipe)
+            house = House(config, sees=catalogue.find(config.bundle).capabilities.image_in, tools=True)
             log = logs.EventLog(speech=log_speech)
             run_async(_serve(house, page, listener, door, log, output, browser=browser and not json))
+
+
+def _settled(config: Config, **flags: str | int | None) -> Config:
+    """The configuration with the flags that were given over it. Raises BadInput, also for an address that
+    others reach without a token, wherever either of them stands."""
+    given = {name: flag for name, flag in flags.items() if flag not in (None, "")}
+    config = msgspec.structs.replace(config, **given)
+    if not 0 <= config.port <= 65_535:
+        raise BadInput(f"a port is 0 to 65535, not {config.port}", remedy="the usual one is 8470")
+    checked_token(config.host, config.token)
+    return config
+
+
+def _play_by(config: Config, recipe: str) -> None:
+    with Store.open(config.store_path) as store:
+        store.submit(rooms.set_recipe, config.room, recipe).result()
 
 
 async def _serve(

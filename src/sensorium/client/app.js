@@ -15,6 +15,8 @@ import { mark } from "./views/icons.js";
 import { notify, settle } from "./views/notices.js";
 import { showPanel } from "./views/panel.js";
 import { showLevels, showPeople, startBlinking } from "./views/people.js";
+import { showLooked, showSource } from "./views/preview.js";
+import { showRecipe } from "./views/recipe.js";
 import { showSettings } from "./views/settings.js";
 
 const STALE_MS = 1000; // so often the page looks at what passes by itself, e.g. that somebody sees
@@ -58,7 +60,7 @@ export class App {
       },
       this.#ended.signal,
     );
-    this.camera = new Camera(this.#socket, (kind) => this.#shows(kind), (number) => this.#previewShown(number));
+    this.camera = new Camera(this.#socket, (kind) => this.#shows(kind), (number) => showLooked(number, this.#source));
   }
 
   /** Call it while a click is handled: browsers allow sound only then. */
@@ -68,7 +70,7 @@ export class App {
     this.sound.start().then(() => this.#soundStarted(), this.#socket.onerror);
     this.#ask("join", { url: this.url, name: kept.name, session: kept.session });
     this.#stale = setInterval(() => this.#changed(), STALE_MS);
-    watchTouches((events) => this.#ask("touches", { events }), this.#ended.signal);
+    watchTouches((events) => this.room.recipe.touch && this.#ask("touches", { events }), this.#ended.signal);
     if (kept.panel) this.#showPanel(true);
     this.#changed();
   }
@@ -105,6 +107,7 @@ export class App {
   #take(record) {
     const downBefore = new Set(this.room.workersDown);
     take(this.room, record, performance.now());
+    if (record.type === "Welcome" || record.type === "RecipeChanged") this.#senses(record.recipe);
     if (record.type === "Welcome") this.#welcome(record);
     if (record.type === "Members") this.#showAddressees();
     if (record.type === "Looked" && record.person_id === this.room.you.id) this.camera.looked(record.number);
@@ -123,7 +126,7 @@ export class App {
     this.#showAddressees();
     if (this.#welcomed) return;
     this.#welcomed = true;
-    byId(kept.mode === "type" ? "say" : "talk").focus();
+    byId(kept.mode === "type" || !this.room.recipe.hearing ? "say" : "talk").focus();
     this.talking.start();
   }
 
@@ -176,15 +179,13 @@ export class App {
 
   #shows(kind) {
     this.#source = kind;
-    for (const id of ["camera", "screen"]) byId(id).setAttribute("aria-pressed", String(kind === id));
-    byId("preview").hidden = !kind;
-    byId("preview-canvas").hidden = true;
-    if (kind) setText(byId("preview-text"), `Your ${kind} is on. Nobody has looked yet.`);
+    showSource(kind);
   }
 
-  #previewShown(number) {
-    byId("preview-canvas").hidden = false;
-    setText(byId("preview-text"), `The personas looked at this, picture ${number} of your ${this.#source || "camera"}.`);
+  /** What the recipe has off ends at once; what it has on again is asked for. */
+  #senses({ hearing, vision }) {
+    this.talking.allow(hearing);
+    if (!vision) this.camera.stop();
   }
 
   #soundStarted() {
@@ -291,7 +292,7 @@ export class App {
     showPeople(room, this.#addressed, (id) => this.#address(id));
     showCaptions(room, this.#waiting);
     byId("stop").hidden = !running(room).length;
-    byId("camera").disabled = byId("screen").disabled = !room.camera;
+    showRecipe(room);
     if (!byId("panel").hidden) showPanel(room);
   }
 }

@@ -22,6 +22,7 @@ export function nowhere() {
     you: { id: "", name: "" },
     room: { id: "", name: "" },
     camera: false,
+    recipe: { name: "", about: "", hearing: true, vision: true, touch: true },
     /** @type {{id: string, name: string, description?: string}[]} */ personas: [],
     /** @type {{id: string, name: string}[]} */ people: [],
     /** @type {Entry[]} */ entries: [],
@@ -42,6 +43,7 @@ const takes = {
     room.you = record.you;
     room.room = record.room;
     room.camera = record.camera;
+    room.recipe = record.recipe;
     room.personas = record.personas;
     room.people = record.people;
     // What ran when the connection broke is over, or will be told of anew.
@@ -100,6 +102,11 @@ const takes = {
     turn.outcome = ended.outcome;
     turn.spoken = ended.said;
     mark(room, ended.turn_id);
+  },
+
+  RecipeChanged(room, { recipe }) {
+    room.recipe = recipe;
+    if (!recipe.vision) room.lookedMs = -Infinity;
   },
 
   Looked(room, { person_id, number }, nowMs) {

@@ -12,6 +12,7 @@ export class Talking {
   #on = false; // a microphone is there
   #held = false;
   #asking = false;
+  #allowed = true; // the room listens
 
   /**
    * @param {{open: () => Promise<boolean>, close: () => void, listen: (on: boolean, pushToTalk: boolean) => void}} microphone
@@ -40,7 +41,7 @@ export class Talking {
 
   /** Asks for the microphone where the chosen way to talk needs one. */
   async start() {
-    if (this.mode === "type" || this.#on || this.#asking) return this.show();
+    if (this.mode === "type" || this.#on || this.#asking || !this.#allowed) return this.show();
     this.#asking = true;
     this.show();
     this.#on = await this.microphone.open();
@@ -61,6 +62,15 @@ export class Talking {
     this.show();
   }
 
+  /** @param {boolean} allowed the room's recipe has hearing on */
+  allow(allowed) {
+    if (allowed === this.#allowed) return;
+    this.#allowed = allowed;
+    this.#held = false;
+    if (allowed && !this.#on) this.start();
+    else this.#listen();
+  }
+
   /** The microphone went away by itself. */
   lost() {
     this.#on = this.#held = false;
@@ -74,7 +84,7 @@ export class Talking {
   }
 
   #talks() {
-    return this.#on && (this.mode === "open" ? !kept.muted : this.mode === "hold" && this.#held);
+    return this.#on && this.#allowed && (this.mode === "open" ? !kept.muted : this.mode === "hold" && this.#held);
   }
 
   #listen() {
@@ -121,22 +131,25 @@ export class Talking {
 
   show() {
     const open = this.mode === "open";
-    const [state, text, sign] = this.#asking
-      ? ["off", "Waiting for the microphone", "microphone"]
-      : !this.#on
-        ? ["off", "Turn on microphone", "muted"]
-        : open && kept.muted
-          ? ["muted", "Muted", "muted"]
-          : open
-            ? ["talking", "You are heard", "microphone"]
-            : this.#held
-              ? ["talking", "Listening to you", "microphone"]
-              : ["ready", "Hold to talk", "microphone"];
+    const [state, text, sign] = !this.#allowed
+      ? ["off", "Listening is off", "muted"]
+      : this.#asking
+        ? ["off", "Waiting for the microphone", "microphone"]
+        : !this.#on
+          ? ["off", "Turn on microphone", "muted"]
+          : open && kept.muted
+            ? ["muted", "Muted", "muted"]
+            : open
+              ? ["talking", "You are heard", "microphone"]
+              : this.#held
+                ? ["talking", "Listening to you", "microphone"]
+                : ["ready", "Hold to talk", "microphone"];
     this.button.dataset.state = state;
+    this.button.disabled = !this.#allowed;
     setText(byId("talk-text"), text);
     mark(this.button, sign);
     if (open && this.#on) this.button.setAttribute("aria-pressed", String(!kept.muted));
     else this.button.setAttribute("aria-pressed", String(this.#held));
-    this.button.title = state === "ready" ? "Or hold the space bar" : open && this.#on ? (kept.muted ? "Press to be heard" : "Press to mute") : "";
+    this.button.title = !this.#allowed ? "The room's recipe has hearing off; you can type" : state === "ready" ? "Or hold the space bar" : open && this.#on ? (kept.muted ? "Press to be heard" : "Press to mute") : "";
   }
 }

@@ -114,6 +114,11 @@ export function sentence(text) {
   return trimmed[0].toUpperCase() + trimmed.slice(1) + (/[.!?]$/.test(trimmed) ? "" : ".");
 }
 
+/** What a recipe has off, in words. @param {{hearing: boolean, vision: boolean, touch: boolean}} recipe */
+export function off({ hearing, vision, touch }) {
+  return [!hearing && "hearing off", !vision && "seeing off", !touch && "touch off"].filter(Boolean);
+}
+
 export const LOST = {
   text: "The connection to the room is lost.",
   remedy: "The page tries again by itself. What you send now is kept.",

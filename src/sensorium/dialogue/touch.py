@@ -164,6 +164,11 @@ class Touches:
             if (noticed := hand.notice(event, now_s)) is not None:
                 self._add(person_id, Gesture(person_name, *noticed, now_s))
 
+    def forget(self) -> None:
+        """Nothing was done."""
+        self._hands.clear()
+        self._gestures.clear()
+
     def percepts(self, persona_id: str, names: Mapping[str, str], now_s: float) -> tuple[str, ...]:
         """At most two sentences for this persona, oldest first. `names`: of the room's personas, by id."""
         fresh = (g for g in self._gestures.values() if 0.0 <= now_s - g.at_s < EXPIRE_S)

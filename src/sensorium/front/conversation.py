@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sensorium.clock import Clock
 from sensorium.dialogue.endpointing import Endpointing
-from sensorium.dialogue.floor import Choice, Floor
+from sensorium.dialogue.floor import CALLED, Choice
 from sensorium.dialogue.names import with_names
 from sensorium.dialogue.turn import Turns
 from sensorium.errors import BadInput, ContextFull, SensoriumError
@@ -51,7 +51,6 @@ class Parts(NamedTuple):
     compose: Callable[[View], Prompt]
     settler: Settler | None
     turns: Turns
-    floor: Floor
     clock: Clock
     trace: Trace
     counters: Counters
@@ -177,25 +176,21 @@ class Conversation:
         parts = self._parts
         if parts.vision is None:
             raise BadInput("this house was opened without eyes")
+        parts.room.check_sense("vision")
         with parts.trace.stage("vision.frame"):
             sight = await parts.vision.look(picture)
-            for _, _, end_s in sight.stages[-1:]:
-                parts.trace.add("hop", 0, end_s, parts.clock.now_s())
             parts.room.see(sight)
         parts.trace.extend(Stage("vision", name, 0, start_s, end_s) for name, start_s, end_s in sight.stages)
         return sight
 
     async def follow_up(self, publisher: Publisher | None = None) -> TurnReport | None:
-        """When the last thing said was a persona calling another by name, that one answers; else None."""
+        """The turn of whoever speaks on after what was said last, by the room's recipe; None: nobody does."""
         parts = self._parts
         async with self._one_at_a_time:
-            last = parts.room.last_entry
-            if last is None or last.kind != "persona":
+            choice, entry = parts.room.follow()
+            if entry is None or choice.persona_id is None:
                 return None
-            choice = parts.floor.choose(last.text, parts.room.now(from_persona_id=last.speaker_id))
-            if choice.persona_id is None:
-                return None
-            return await self._turn(typed(parts.clock, last.text), choice, publisher, Source(entry=last))
+            return await self._turn(typed(parts.clock, entry.text), choice, publisher, Source(entry=entry))
 
     async def _turn(
         self, utterance: Utterance, choice: Choice, publisher: Publisher | None, source: Source
@@ -212,7 +207,7 @@ class Conversation:
         try:
             with self.running.turn(turn.turn_id, publisher):
                 with parts.trace.stage("store", turn.turn_id):
-                    newest = await self._newest(source, utterance.text, turn.turn_id)
+                    newest = await self._newest(source, utterance.text, draft)
                 if choice.persona_id is not None:
                     persona = parts.room.persona(choice.persona_id)
                     if parts.tools is not None and source.tools:
@@ -223,6 +218,8 @@ class Conversation:
                     await self._keep(draft, persona, newest)
                     if parts.tools is not None and source.tools:
                         parts.tools.follow(draft, persona, publisher)
+                    if not turn.said.strip():
+                        parts.room.asked.passes(persona.id)
             draft.silent = not turn.said.strip()
         except SensoriumError as e:
             draft.error = e
@@ -254,9 +251,10 @@ class Conversation:
         while True:
             with parts.trace.stage("compose", turn_id):
                 view = parts.room.view(
-                    persona, newest=newest, recalled=recalled, heard=heard, instructions=source.instructions
-                )
-                draft.prompt = parts.compose(view)
+                    persona, newest=newest, recalled=recalled, heard=heard, instructions=source.instructions,
+                    again=newest is source.entry,
+                )  # fmt: skip
+                draft.prompt, draft.recipe = parts.compose(view), view.recipe
                 # As in the prompt: what is in view comes before what was just said.
                 rows = b"".join((*(sight.data for sight in parts.room.pictures), by_word))
                 draft.in_view = parts.room.in_view
@@ -275,15 +273,17 @@ class Conversation:
         if newest.kind == "person":
             await parts.room.remember(persona, newest)
 
-    async def _newest(self, source: Source, text: str, turn_id: int) -> Entry:
+    async def _newest(self, source: Source, text: str, draft: Draft) -> Entry:
         if source.person is not None:
-            return await self._parts.room.heard(source.person, text, turn_id)
+            room, called = self._parts.room, draft.why in CALLED
+            return await room.heard(source.person, text, draft.turn.turn_id, called=called)
         return source.entry or Entry(id=0, kind="event", text=text)
 
     def _choose(self, utterance: Utterance, to: str) -> Choice:
         if to:
             return Choice(self._parts.room.persona(to).id, "asked")
-        return self._parts.floor.choose(utterance.text, self._parts.room.now(), dict(utterance.p_answers))
+        room = self._parts.room
+        return room.floor.choose(utterance.text, room.now(), dict(utterance.p_answers))
 
     def _note_hearing(self, draft: Draft, utterance: Utterance) -> None:
         turn_id = draft.turn.turn_id

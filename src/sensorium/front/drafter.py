@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sensorium.clock import Clock
-from sensorium.dialogue.floor import Floor
 from sensorium.dialogue.names import with_names
 from sensorium.dialogue.turn_taking import Opinion
 from sensorium.errors import SensoriumError
@@ -43,7 +42,6 @@ class DraftParts(NamedTuple):
     compose: Callable[[View], Prompt]
     close: str
     openings: Callable[[Persona, Sequence[Persona]], dict[str, tuple[Part, ...]]]
-    floor: Floor
     adapters: AdapterTable
     clock: Clock
     trace: Trace
@@ -120,6 +118,6 @@ class Drafter:
         if self._to:
             return room.persona(self._to), True
         now = room.now()
-        choice = self._parts.floor.choose(text, now)
+        choice = room.floor.choose(text, now)
         chosen = choice.persona_id or now.last_persona_id
         return next((p for p in room.personas if p.id == chosen), None), choice.why == "named"

@@ -14,16 +14,19 @@ from sensorium.front.drafter import Drafter, DraftParts
 from sensorium.front.happenings import Tell, to_nobody
 from sensorium.front.links import HearingLink
 from sensorium.front.microphone import Microphone
+from sensorium.front.room import RoomState
 from sensorium.store.people import Person
 
 
 class Ears(NamedTuple):
-    """Without `drafts` nothing is read before the person has finished."""
+    """Without `drafts` nothing is read before the person has finished. The recipe of `room` may have hearing
+    off."""
 
     hearing: HearingLink
     clock: Clock
     drafts: DraftParts | None = None
     tell: Tell = to_nobody
+    room: RoomState | None = None
 
     @asynccontextmanager
     async def open(
@@ -35,7 +38,11 @@ class Ears(NamedTuple):
         to: str = "",
         endpointing: Endpointing | None = None,
     ) -> AsyncIterator[Microphone]:
-        """Mono s16le pieces. `to` is who must answer. Raises WorkerDied."""
+        """Mono s16le pieces. `to` is who must answer. Raises WorkerDied, and BadInput where hearing is off;
+        when it is switched off, that is the end of the sound."""
+        if self.room is not None:
+            self.room.check_sense("hearing")
+            sound = _while_on(sound, self.room)
         drafter = Drafter(self.drafts, person, to) if self.drafts is not None else None
         captions = Captions(person.id, self.tell)
         opened = Microphone.open(
@@ -50,3 +57,10 @@ class Ears(NamedTuple):
                     reading.cancel()
                     with suppress(asyncio.CancelledError):
                         await reading
+
+
+async def _while_on(sound: AsyncIterator[bytes], room: RoomState) -> AsyncIterator[bytes]:
+    async for pcm in sound:
+        if not room.room.recipe.senses.hearing:
+            return
+        yield pcm

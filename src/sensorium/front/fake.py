@@ -84,6 +84,7 @@ class FakeLlm:
         self._reply = reply
         self._known: dict[str, int] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
+        self.asked_for: list[Generate] = []
         self.prompts: list[Prompt] = []
         self.words: list[str] = []
         self.rows: list[bytes] = []
@@ -100,6 +101,7 @@ class FakeLlm:
     def handle(self, record: Record, payload: bytes, channel: Channel) -> None:
         match record:
             case Generate():
+                self.asked_for.append(record)
                 self.rows.append(payload)
                 self._running[record.turn_id] = asyncio.create_task(self._generate(record, channel))
             case Cancel(turn_id=turn_id):

@@ -1,11 +1,13 @@
-"""Does a worker still do its work? Decides from beats, their answers, and how long it queued for a core.
+"""Does a worker still do its work? Decides from beats, their answers, and what it did with the cores.
 
 What counts is time in which the front was well and the worker had a core and did not look for work. So no
-front that was stalled, no machine that slept or is overloaded makes a worker look hung. Knows no process, no
-socket and no clock of its own.
+front that was stalled, no machine that slept or is overloaded makes a worker look hung. One that announced a
+long computation must be seen to compute. Knows no process, no socket and no clock of its own.
 """
 
 from __future__ import annotations
+
+from sensorium.front.core_time import Spent
 
 EVERY_S = 0.1
 MAX_ANNOUNCED_S = 30.0
@@ -42,12 +44,14 @@ class Heartbeat:
         self._announced_until_s = now_s + min(seconds, MAX_ANNOUNCED_S)
         self._stuck_s = 0.0
 
-    def beat(self, now_s: float, queued_s: float) -> None:
-        """Time for the next `Ping`. `queued_s`: of the time since the last beat, how long the thread that had
-        to wait most for a core waited."""
+    def beat(self, now_s: float, spent: Spent) -> None:
+        """Time for the next `Ping`. `spent`: since the last beat."""
         elapsed_s = now_s - self._last_s
         self._last_s = now_s
-        if not self._alive and elapsed_s > 0.0 and now_s >= self._announced_until_s:
+        if not self._alive and elapsed_s > 0.0:
+            excused_s = spent.queued_s
+            if now_s < self._announced_until_s:
+                excused_s = elapsed_s if spent.reads else spent.queued_s + spent.ran_s
             # After a stall of the front, answers may lie unread: a late beat is worth no more than another.
-            self._stuck_s += min(elapsed_s, EVERY_S) * max(0.0, 1.0 - queued_s / elapsed_s)
+            self._stuck_s += min(elapsed_s, EVERY_S) * max(0.0, 1.0 - excused_s / elapsed_s)
         self._alive = False

@@ -68,14 +68,14 @@ class House:
         self.trace = Trace("front", self.clock)
         self.happenings = Happenings(self.counters)
         tell = self.happenings.tell
+        self._meter = Meter("front", self.counters)
         self._staff = Staff(
-            config, self.clock, self.counters, self.trace, tell,
+            config, self.clock, self.counters, self.trace, tell, self._meter,
             hears=hears, speaks=speaks, sees=sees, tools=tools, stress=stress,
         )  # fmt: skip
         self.llm, self.hearing = self._staff.llm, self._staff.hearing
         self.speech, self.vision = self._staff.speech, self._staff.vision
         self.adapters = AdapterTable(self.llm, self.counters, Library(Path(config.home), config.bundle))
-        self._meter = Meter("front", self.counters)
         self.lag = LoopLag(self.clock, self._meter)
         self._frames = Frames(self.clock, self.counters)
         self.pauses = garbage.Pauses()
@@ -176,7 +176,7 @@ class House:
         self._open.touch_pad.take(self.room.person(person or self.config.person), message)
 
     async def follow_up(self, publisher: Publisher | None = None) -> TurnReport | None:
-        """The answer of a persona that was called by another; None when nobody was."""
+        """See `Conversation.follow_up`."""
         return await self.conversation.follow_up(publisher)
 
     async def use_adapter(self, persona: str, path: Path, scale: float = 1.0) -> None:
@@ -195,19 +195,26 @@ class House:
         if any(here.id == person.id for here in self.room.room.people):
             return False
         await self.room.join(person.id)
-        self._open.members_changed()
+        self._open.prompts_changed()
         return True
 
     async def join(self, name: str) -> None:
         """Raises NotFound or BadInput."""
         await self.room.join(name)
         await self.adapters.ensure_all(self.room.personas)
-        self._open.members_changed()
+        self._open.prompts_changed()
 
     async def leave(self, name: str) -> None:
         """Raises NotFound."""
         await self.room.leave(name)
-        self._open.members_changed()
+        self._open.prompts_changed()
+
+    async def use_recipe(self, name: str) -> None:
+        """The room is played by it from the next turn on. Raises NotFound with the nearest."""
+        await self.room.use_recipe(name)
+        if self._open.tooling is not None:
+            self._open.tooling.box.refresh()
+        self._open.prompts_changed()
 
     async def warm(self, *persona_ids: str) -> None:
         """Brings stable prompts into memory, all when none is named; returns when that is done."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Hashable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -36,22 +37,29 @@ class Channel:
         writer: asyncio.StreamWriter,
         record_type: object,
         payloads: Payloads,
+        hopped: Callable[[float], object],
     ) -> None:
         self._reader = reader
         self._writer = writer
-        self._decoder = framing.Decoder(record_type)
+        self._decoder = framing.Decoder(record_type, lambda ns: hopped((time.monotonic_ns() - ns) / 1e6))
         self._payloads = payloads
         self._over = False
         # Set when there is room in the ring again, or when nobody will ever make any.
         self._room = asyncio.Event()
 
     @classmethod
-    async def open(cls, sock: socket.socket, record_type: object, payloads: Payloads) -> Channel:
+    async def open(
+        cls,
+        sock: socket.socket,
+        record_type: object,
+        payloads: Payloads,
+        hopped: Callable[[float], object] = lambda ms: None,
+    ) -> Channel:
         """Takes the connected socket and the payloads over. `record_type` is the union that is let in, e.g.
-        `FromLlm`."""
+        `FromLlm`; `hopped` is told how many ms each record was on its way."""
         sock.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=sock)
-        return cls(reader, writer, record_type, payloads)
+        return cls(reader, writer, record_type, payloads, hopped)
 
     def send(self, record: Record, payload: Buffer = b"") -> None:
         """Queues one record. To a dead worker it is dropped: whoever waits for an answer learns it there.

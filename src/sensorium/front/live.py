@@ -6,7 +6,7 @@ One loop over what the microphone decides. Knows nothing of how a reply is made.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from sensorium.dialogue.turn_taking import Hold, Interrupt, Resume
@@ -19,8 +19,16 @@ from sensorium.front.report import TurnReport
 from sensorium.metrics import Counters
 from sensorium.store.people import Person
 
-# Personas that call one another answer one another, so often in a row; the floor may allow less.
-MAX_FOLLOW_UPS = 4
+
+async def carry_on(
+    follow_up: Callable[[], Awaitable[TurnReport | None]], told: Callable[[TurnReport], None]
+) -> None:
+    """Personas speak on among themselves until the floor lets nobody. It ends: after every turn one more has
+    replied or passed, which the floor bounds; a turn that failed is the last one."""
+    while (report := await follow_up()) is not None:
+        told(report)
+        if report.outcome not in ("done", "silent"):
+            return
 
 
 class Live:
@@ -68,24 +76,23 @@ class Live:
             await self._end()
 
     async def _answer(self, utterance: Utterance) -> None:
-        newest = self._conversation.last_report
+        conversation, publisher = self._conversation, self._publisher
+        newest = conversation.last_report
+
+        def told(report: TurnReport) -> None:
+            nonlocal newest
+            newest = report
+            self._told(report)
+
         try:
-            newest = await self._conversation.heard_turn(
-                utterance, self._person, self._publisher, to=self._to, tools=True
-            )
-            self._told(newest)
-            for _ in range(MAX_FOLLOW_UPS):
-                following = await self._conversation.follow_up(self._publisher)
-                if following is None:
-                    return
-                newest = following
-                self._told(newest)
+            told(await conversation.heard_turn(utterance, self._person, publisher, to=self._to, tools=True))
+            await carry_on(lambda: conversation.follow_up(publisher), told)
         except SensoriumError as e:
             # Words that are no message: what was said is gone, the microphone stays open.
             self._counters.add("utterances_refused_total", code=e.code)
         except asyncio.CancelledError:
             # A turn that never began has no report.
-            interrupted = self._conversation.last_report
+            interrupted = conversation.last_report
             if interrupted is not None and interrupted is not newest:
                 self._told(interrupted)
             raise

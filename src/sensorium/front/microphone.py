@@ -177,11 +177,9 @@ class Microphone:
         self._heard.take(heard, rows)
         self._captions.heard(heard)
         if isinstance(heard, Words):
-            now_s = self._clock.now_s()
             self._stages += [
                 Stage("hearing", name, 0, start_s, end_s) for name, start_s, end_s in heard.stages
             ]
-            self._stages += [Stage("front", "hop", 0, end_s, now_s) for _, _, end_s in heard.stages[-1:]]
         return heard
 
     async def _pump(self) -> None:

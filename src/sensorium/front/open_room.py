@@ -11,7 +11,6 @@ from typing import NamedTuple
 from sensorium.clock import Clock
 from sensorium.config import Config
 from sensorium.dialogue.endpointing import Endpointing
-from sensorium.dialogue.floor import Floor
 from sensorium.dialogue.turn import Turns
 from sensorium.errors import WorkerFailed
 from sensorium.front.adapters import AdapterTable
@@ -82,7 +81,6 @@ class OpenRoom:
         self._config = config
         self._staff = staff
         self._adapters = adapters
-        self._floor = Floor(state.room.recipe.floor)
         self._turns = turns
         self.state = state
         self.prompt_format = prompt_format
@@ -104,7 +102,6 @@ class OpenRoom:
                 compose=self._compose,
                 settler=self.settler if config.settle else None,
                 turns=turns,
-                floor=self._floor,
                 clock=clock,
                 trace=trace,
                 counters=counters,
@@ -148,8 +145,8 @@ class OpenRoom:
     def turns(self) -> Turns:
         return self._turns
 
-    def members_changed(self) -> None:
-        """Prompts that name who is here are of no use any more."""
+    def prompts_changed(self) -> None:
+        """Those that name who is here, or the recipe before, are of no use any more."""
         self.compositions.forget(room_id=self.state.room.id)
         self.refill()
 
@@ -179,7 +176,6 @@ class OpenRoom:
             compose=lambda view: before_close(self._compose(view), self.prompt_format),
             close=self.prompt_format.message_close,
             openings=lambda reader, here: openings(reader, here, self.prompt_format),
-            floor=self._floor,
             adapters=self._adapters,
             clock=clock,
             trace=trace,
@@ -187,7 +183,7 @@ class OpenRoom:
             one_at_a_time=asyncio.Lock(),
         )
         reads_along = drafts.close and self._config.read_along
-        return Ears(self._staff.hearing, clock, drafts if reads_along else None, tell)
+        return Ears(self._staff.hearing, clock, drafts if reads_along else None, tell, self.state)
 
     def _speaker(self) -> Speaker:
         speech = self._staff.speech
@@ -215,7 +211,7 @@ class OpenRoom:
         calls_itself = bool(ready.facts.get("capabilities", {}).get("tools"))
         return Tooling(
             link,
-            Toolbox(link, self.state, calls_itself=calls_itself, changed=self.members_changed),
+            Toolbox(link, self.state, calls_itself=calls_itself, changed=self.prompts_changed),
             self.state,
             Reminders(store, self.state.room.id, clock),
             self.prompt_format,

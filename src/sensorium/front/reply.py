@@ -76,8 +76,10 @@ class Speaker(NamedTuple):
                     async with aclosing(self._sounds(self.speech, turn_id, persona, pieces)) as sounds:
                         async for sound in sounds:
                             await self._sound(draft, sound, publisher)
+                            if draft.too_long:
+                                break
                     await publisher.played(turn_id)
-            whole = True
+            whole = not draft.too_long
         finally:
             await self._record(draft, persona, publisher, whole=whole)
 
@@ -91,19 +93,13 @@ class Speaker(NamedTuple):
     async def _pieces(
         self, draft: Draft, persona: Persona, prompt: Prompt, rows: bytes, *, aloud: bool
     ) -> AsyncGenerator[str | CodeFrames]:
-        turn, recipe = draft.turn, self.room.room.recipe
+        turn = draft.turn
+        max_tokens = max(draft.recipe.budgets.max_reply_tokens, len(draft.words.split()))
         draft.adapters = await self.adapters.ensure(persona)
-        most_tokens = max(recipe.max_reply_tokens, len(draft.words.split()))
-        speech_tokens = _SPEECH_TOKENS_PER_TOKEN * most_tokens if aloud and self.native else 0
-        sampling = Sampling(grammar=draft.grammar) if draft.grammar else recipe.sampling
+        speech_tokens = _SPEECH_TOKENS_PER_TOKEN * max_tokens if aloud and self.native else 0
+        sampling = Sampling(grammar=draft.grammar) if draft.grammar else draft.recipe.sampling
         request = Generate(
-            turn.turn_id,
-            prompt,
-            sampling,
-            recipe.max_reply_tokens,
-            draft.adapters,
-            speech_tokens,
-            draft.words,
+            turn.turn_id, prompt, sampling, max_tokens, draft.adapters, speech_tokens, draft.words
         )
         calls = CallReader(self.call_marks)
         asked_s = self.clock.now_s()
@@ -116,8 +112,6 @@ class Speaker(NamedTuple):
                     if text := calls.flush():
                         yield self._written(draft, persona, text, asked_s)
                     self._note("llm", turn.turn_id, piece.stages)
-                    for _, _, end_s in piece.stages[-1:]:
-                        self.trace.add("hop", turn.turn_id, end_s, self.clock.now_s())
                 elif isinstance(piece, CodeFrames):
                     draft.first_to_mouth_s = draft.first_to_mouth_s or self.clock.now_s()
                     yield piece
@@ -164,9 +158,12 @@ class Speaker(NamedTuple):
                 self.trace.add("speech.first_byte", turn.turn_id, to_mouth_s, draft.first_sound_s)
             if draft.last_speech_s is not None:
                 self.trace.add("voice_to_voice", turn.turn_id, draft.last_speech_s, draft.first_sound_s)
-        draft.pcm += sound.data
+        left = 2 * round(draft.recipe.budgets.max_reply_s * sound.sample_rate_hz) - len(draft.pcm)
+        data, draft.too_long = sound.data[:left], len(sound.data) > left
+        draft.pcm += data
         draft.sample_rate_hz = sound.sample_rate_hz
-        await publisher.send_audio(turn.turn_id, sound.data, sound.sample_rate_hz)
+        if data:
+            await publisher.send_audio(turn.turn_id, data, sound.sample_rate_hz)
         return None
 
     def _spoke(self, draft: Draft, until_sample: int) -> None:

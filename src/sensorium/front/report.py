@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sensorium.dialogue.transcript import SpokenReply
 from sensorium.dialogue.turn import Turn, TurnState
 from sensorium.errors import SensoriumError
+from sensorium.recipe import Recipe
 from sensorium.request import AdapterUse, Prompt, Usage
 from sensorium.store.turns import KeptTurn
 from sensorium.trace import Stage
@@ -76,8 +77,9 @@ class TurnReport:
 
 @dataclass(slots=True)
 class Draft:
-    """A turn under way, as its measurements come in. `words`: what the reply is to be, "" for the mind's own;
-    `calls`: of tools, as the mind wrote them."""
+    """A turn under way, as its measurements come in. `recipe` made the prompt; `too_long`: there was more
+    sound than it allows. `words`: what the reply is to be, "" for the mind's own; `calls`: of tools, as the
+    mind wrote them."""
 
     turn: Turn
     why: str
@@ -85,6 +87,7 @@ class Draft:
     grammar: str = ""
     words: str = ""
     calls: list[str] = field(default_factory=list)
+    recipe: Recipe = field(default_factory=Recipe)
     last_speech_s: float | None = None
     first_words_s: float | None = None
     first_to_mouth_s: float | None = None
@@ -101,6 +104,7 @@ class Draft:
     error: SensoriumError | None = None
     num_stt: int = 0
     num_phrases: int = 0
+    too_long: bool = False
     pcm: bytearray = field(default_factory=bytearray)
     sample_rate_hz: int = 0
     spoken: SpokenReply = field(init=False)

@@ -9,22 +9,27 @@ import asyncio
 import math
 from concurrent.futures import Future
 
+import msgspec
+
 from sensorium.clock import Clock
 from sensorium.dialogue import facts
-from sensorium.dialogue.floor import RoomNow, Seat
+from sensorium.dialogue.asked import Asked
+from sensorium.dialogue.floor import Choice, Floor, RoomNow, Seat
 from sensorium.dialogue.touch import Touches
 from sensorium.dialogue.transcript import Transcript
-from sensorium.errors import NotFound
+from sensorium.errors import BadInput, NotFound
 from sensorium.front.happenings import Tell, to_nobody
+from sensorium.front.told import members, message, recipe_card
 from sensorium.front.vision_link import Sight
 from sensorium.history import Entry, EntryKind
 from sensorium.persona import Persona
 from sensorium.prompting import window
 from sensorium.prompting.view import Rows, Tool, View
+from sensorium.recipe import Sense
 from sensorium.store import memories, messages, rooms
 from sensorium.store.people import Person
 from sensorium.store.store import Store
-from sensorium.wire.events import Member, Members, Message
+from sensorium.wire.events import RecipeChanged
 
 # What one start of the front reads back; the prompt's window is shorter.
 _LOADED_ENTRIES = 400
@@ -58,6 +63,7 @@ class RoomState:
         self.tools: tuple[Tool, ...] = ()
         self.pictures: tuple[Sight, ...] = ()
         self._pictures_until_s = math.inf
+        self.asked = Asked()
 
     @classmethod
     async def open(
@@ -105,27 +111,46 @@ class RoomState:
                 return person
         raise NotFound.named(f"person in {self.room.id}", name, [p.id for p in self.room.people])
 
-    def now(self, *, from_persona_id: str = "") -> RoomNow:
+    @property
+    def floor(self) -> Floor:
+        """By the rules of the recipe as it is now."""
+        return Floor(self.room.recipe.floor)
+
+    def now(self) -> RoomNow:
         """What the floor needs to know."""
-        entries = self._transcript.entries
-        since_person = 0
-        for entry in reversed(entries):
-            if entry.kind == "person":
-                break
-            since_person += entry.kind == "persona"
-        last = next((e for e in reversed(entries) if e.kind == "persona"), None)
-        return RoomNow(
-            seats=tuple(Seat(p.id, p.name) for p in self.personas),
-            last_persona_id=last.speaker_id if last is not None else "",
-            last_spoke_s_ago=self._clock.wall_s() - last.at_s if last is not None else 0.0,
-            from_persona_id=from_persona_id,
-            num_persona_replies=since_person,
-        )
+        seats = tuple(Seat(p.id, p.name) for p in self.personas)
+        return self.asked.now(seats, self.entries, self._clock.wall_s())
+
+    def follow(self) -> tuple[Choice, Entry | None]:
+        """Who speaks on after what was said last, and what they answer; None: there is nothing to."""
+        return self.asked.follow(self.floor, self.now(), self.entries)
+
+    def check_sense(self, sense: Sense) -> None:
+        """Raises BadInput where the recipe has it off."""
+        recipe = self.room.recipe
+        if not getattr(recipe.senses, sense):
+            raise BadInput(
+                f"{sense} is off in this room: its recipe is {recipe.name!r}",
+                remedy="write instead, or choose another recipe" if sense == "hearing" else "",
+            )
+
+    async def use_recipe(self, name: str) -> None:
+        """Played by it from now on, also after the next start. Raises NotFound with the nearest."""
+        changed = await asyncio.wrap_future(self._store.submit(rooms.set_recipe, self.room.id, name))
+        # Who is here may have changed meanwhile.
+        self.room = msgspec.structs.replace(self.room, recipe=changed.recipe)
+        if not changed.recipe.senses.vision:
+            self.pictures, self._pictures_until_s = (), math.inf
+        if not changed.recipe.senses.touch:
+            self.touches.forget()
+        self._tell(RecipeChanged(recipe_card(changed.recipe)))
 
     def see(self, sight: Sight, *, until_s: float = math.inf) -> None:
         """Everybody here sees this from now on, and no longer what was seen before; until `until_s`
         (monotonic)."""
-        self.pictures, self._pictures_until_s = (sight,), until_s
+        # One that was looked at while the recipe changed is not wanted any more.
+        if self.room.recipe.senses.vision:
+            self.pictures, self._pictures_until_s = (sight,), until_s
 
     def still_sees(self, sight: Sight, *, until_s: float) -> None:
         """The same is there, if it is in view at all."""
@@ -143,9 +168,12 @@ class RoomState:
         if self._clock.now_s() >= self._pictures_until_s:
             self.pictures, self._pictures_until_s = (), math.inf
 
-    async def heard(self, person: Person, text: str, turn_id: int) -> Entry:
-        """A person's message; on disk when this returns, and only then part of the conversation."""
-        return await self._append("person", text, person.id, person.name, turn_id=turn_id)
+    async def heard(self, person: Person, text: str, turn_id: int, *, called: bool = False) -> Entry:
+        """A person's message; on disk when this returns, and only then part of the conversation. `called`:
+        they meant a persona by name."""
+        entry = await self._append("person", text, person.id, person.name, turn_id=turn_id)
+        self.asked = Asked(called=called)
+        return entry
 
     async def happened(self, text: str, turn_id: int = 0) -> Entry:
         """What nobody said, and minds read of, e.g. what a tool gave."""
@@ -155,15 +183,8 @@ class RoomState:
         self, persona: Persona, text: str, turn_id: int, *, spoken: str = "", heard_samples: int = 0
     ) -> Entry:
         """A persona's reply, `text` being what was heard of `spoken`."""
-        return await self._append(
-            "persona",
-            text,
-            persona.id,
-            persona.name,
-            turn_id=turn_id,
-            spoken=spoken,
-            heard_samples=heard_samples,
-        )
+        who, heard = (persona.id, persona.name), heard_samples
+        return await self._append("persona", text, *who, turn_id=turn_id, spoken=spoken, heard_samples=heard)
 
     async def join(self, name: str) -> None:
         """Raises NotFound, or BadInput when it is here already or the room is full."""
@@ -175,10 +196,8 @@ class RoomState:
 
     def history(self, *, before: Entry | None = None) -> tuple[Entry, ...]:
         """The conversation as a prompt shows it, up to `before`."""
-        entries = self._transcript.entries
-        if before is not None:
-            entries = tuple(e for e in entries if e.id < before.id)
-        return window.recent(entries, self._max_chars)
+        entries = self.entries if before is None else (e for e in self.entries if e.id < before.id)
+        return window.recent(tuple(entries), self._max_chars)
 
     def shorten(self) -> bool:
         """Shows half as much from now on; False when that would be too little to be of use."""
@@ -195,10 +214,11 @@ class RoomState:
         recalled: tuple[str, ...] = (),
         heard: tuple[Rows | str, ...] = (),
         instructions: str = "",
+        again: bool = False,
     ) -> View:
         """All that the persona's prompt is made of, at this moment; `heard`: how `newest` came by ear.
 
-        `instructions` are for this reply.
+        `instructions` are for this reply. `again`: `newest` stands in the history and has been read there.
         """
         self.forget_old()
         names = {someone.id: someone.name for someone in self.personas}
@@ -208,7 +228,7 @@ class RoomState:
             recipe=self.room.recipe,
             room_id=self.room.id,
             tools=self.tools,
-            history=self.history(before=newest),
+            history=self.history(before=None if again else newest),
             personas_here=tuple(p.name for p in self.personas),
             people_here=tuple(p.name for p in self.room.people),
             memories=recalled,
@@ -269,7 +289,8 @@ class RoomState:
         self._tell(message(entry, turn_id))
 
     async def _change(self, changed: Future[rooms.Room]) -> None:
-        self.room = await asyncio.wrap_future(changed)
+        # Whatever the store says by now, the recipe is changed by `use_recipe` alone, which tells of it.
+        self.room = msgspec.structs.replace(await asyncio.wrap_future(changed), recipe=self.room.recipe)
         newest = self._transcript.entries[-1].id if len(self._transcript) else 0
         for entry in await asyncio.wrap_future(
             self._store.read(messages.entries, self.room.id, _LOADED_ENTRIES)
@@ -277,17 +298,3 @@ class RoomState:
             if entry.id > newest:
                 self._take(entry)
         self._tell(members(self.room))
-
-
-def message(entry: Entry, turn_id: int = 0) -> Message:
-    """The entry as those outside are told of it."""
-    return Message(
-        entry.id, entry.kind, entry.speaker_id, entry.speaker_name, entry.text, turn_id, entry.at_s
-    )
-
-
-def members(room: rooms.Room) -> Members:
-    """Who is here."""
-    return Members(
-        tuple(Member(p.id, p.name) for p in room.personas), tuple(Member(p.id, p.name) for p in room.people)
-    )

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sensorium.budgets import Meter
 from sensorium.clock import Clock
 from sensorium.config import Config
 from sensorium.errors import SensoriumError
@@ -42,6 +44,7 @@ class Staff:
         counters: Counters,
         trace: Trace,
         tell: Tell,
+        meter: Meter,
         *,
         thinks: bool = True,
         hears: bool,
@@ -57,6 +60,7 @@ class Staff:
         self._trace = trace
         self._tell = tell
         self._logs = logs or Path(config.home) / "logs"
+        self._meter = meter
         self._stress = ("--stress", str(stress[0]), "--stress-s", str(stress[1]))
         self.llm = LlmLink(counters)
         self._thinks = thinks
@@ -137,7 +141,8 @@ class Staff:
         ready_timeout_s: float = READY_TIMEOUT_S,
     ) -> None:
         spec = WorkerSpec(name, arguments, self._logs / f"{name}.log", ready_timeout_s)
-        worker = Worker(spec, link, self._clock, self._counters, on_restart=on_restart, tell=self._tell)
+        hopped = partial(self._meter.add, "hop")
+        worker = Worker(spec, link, self._clock, self._counters, on_restart, self._tell, hopped)
         self._workers[name] = worker
         started_s = self._clock.now_s()
         await worker.start()

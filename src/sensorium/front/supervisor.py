@@ -18,11 +18,11 @@ from typing import NamedTuple, Protocol
 
 from sensorium.clock import Clock
 from sensorium.errors import BadInput, SensoriumError, WorkerDied, WorkerFailed, from_wire
+from sensorium.front.core_time import CoreTime, Spent
 from sensorium.front.happenings import Tell, to_nobody
 from sensorium.front.heartbeat import EVERY_S, Heartbeat
 from sensorium.front.line import Channel, Line, Message
 from sensorium.front.process import exited, open_log, started, tail
-from sensorium.front.queueing import QueuedTime
 from sensorium.metrics import Counters
 from sensorium.wire.events import WorkerDown, WorkerUp
 from sensorium.wire.payloads import Payloads, Rings
@@ -73,6 +73,7 @@ class Worker:
     """One worker through all its lives: `start`, then `serve` in a task, in the end `stop`.
 
     `on_restart` is called when a new process has taken the place of a dead one; `tell` hears of both.
+    `hopped` is told how many ms each record was on its way.
     """
 
     def __init__(
@@ -83,8 +84,10 @@ class Worker:
         counters: Counters,
         on_restart: Callable[[], None] | None = None,
         tell: Tell = to_nobody,
+        hopped: Callable[[float], object] = lambda ms: None,
     ) -> None:
         self._tell = tell
+        self._hopped = hopped
         self._on_restart = on_restart
         self._spec = spec
         self._link = link
@@ -143,7 +146,7 @@ class Worker:
                 payloads = undo.enter_context(closing(Payloads.of_front(rings, self._count_full)))
                 process = await self._started(theirs.fileno(), rings)
             try:
-                channel = await Channel.open(ours, self._link.incoming, payloads)
+                channel = await Channel.open(ours, self._link.incoming, payloads, self._hopped)
             except BaseException:
                 process.kill()
                 await process.wait()
@@ -182,11 +185,11 @@ class Worker:
 
     async def _watch(self, life: _Life, heart: Heartbeat) -> None:
         """Kills the process when it hangs: `_deliver` then ends as if it had died."""
-        queued = QueuedTime(life.process.pid)
+        cores = CoreTime(life.process.pid)
         for nonce in count(1):
             life.channel.send(Ping(nonce))
             await asyncio.sleep(EVERY_S)
-            heart.beat(self._clock.now_s(), 0.0 if heart.alive else queued.since_last_s())
+            heart.beat(self._clock.now_s(), Spent() if heart.alive else cores.since_last())
             if heart.hung:
                 with suppress(ProcessLookupError):
                     life.process.kill()

@@ -88,7 +88,7 @@ class Tooling:
         aloud: Callable[[], Publisher | None] = lambda: None,
         within_s: float = WITHIN_S,
     ) -> None:
-        self._link, self._box, self._room, self._reminders = link, box, room, reminders
+        self._link, self.box, self._room, self._reminders = link, box, room, reminders
         self._format, self._counters, self._tell = prompt_format, counters, tell
         self._start, self._aloud, self._within_s = start, aloud, within_s
         self._due: asyncio.Queue[_Due] = asyncio.Queue()
@@ -113,7 +113,7 @@ class Tooling:
         if results:
             return await self._give(draft, results, newest)
         self._in_a_row.clear()
-        wanted = self._box.wanted(newest.text, persona.name)
+        wanted = self.box.wanted(newest.text, persona.name)
         if wanted is None:
             return newest
         call = self._called(wanted, persona, draft.turn.turn_id)
@@ -233,8 +233,8 @@ class Tooling:
 
     async def _begun(self, call: _Call) -> ToolCall:
         tool, arguments = call.wanted
-        if tool not in self._box.names:
-            raise NotFound.named("tool in this room", tool[:80], self._box.names)
+        if tool not in self.box.names:
+            raise NotFound.named("tool in this room", tool[:80], self.box.names)
         pending = await self._reminders.pending(tool)
         room_id = self._room.room.id
         return await self._link.begin(
@@ -243,7 +243,7 @@ class Tooling:
 
     def _ended(self, call: _Call, outcome: ToolOutcome, text: str) -> None:
         # A name that a mind made up is no label.
-        tool = call.wanted.tool if call.wanted.tool in self._box.names else ""
+        tool = call.wanted.tool if call.wanted.tool in self.box.names else ""
         self._counters.add("tool_calls_total", tool=tool, outcome=outcome)
         self._tell(ToolEnded(call.call_id, outcome, text))
 

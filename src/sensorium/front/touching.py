@@ -26,9 +26,10 @@ class TouchPad:
 
     def take(self, person: Person, message: bytes) -> None:
         """`message` as `dialogue.touch.read` takes it. When this returns every prompt tells of it, for some
-        seconds. Raises BadInput; then nothing was changed."""
+        seconds. Raises BadInput, also where the recipe has touch off; then nothing was changed."""
         with self._trace.stage("touch"):
             try:
+                self._room.check_sense("touch")
                 events = touch.read(message)
             except BadInput as e:
                 self._counters.add("refused_touches_total")

@@ -71,9 +71,11 @@ class Camera:
         """`frames`: JPEG files. Returns when they end and the last one was looked at. `looked` is called with
         the number of each frame that came into view, from 0 as they came.
 
-        A frame that is no picture, or that the worker fails at, is skipped; what was in view stays. Raises
-        BadInput when a camera runs already, and what `frames` raises.
+        A frame that is no picture, or that the worker fails at, is skipped; what was in view stays. Returns
+        also when the recipe switches vision off. Raises BadInput when a camera runs already or vision is off,
+        and what `frames` raises.
         """
+        self._room.check_sense("vision")
         if self._running:
             raise BadInput("a camera is watching already", remedy="stop it first")
         self._running, self._over, self._waiting = True, False, None
@@ -86,6 +88,8 @@ class Camera:
     async def _take(self, frames: AsyncIterator[bytes]) -> None:
         number = -1
         async for data in frames:
+            if not self._room.room.recipe.senses.vision:
+                break
             number += 1
             self._counters.add("frames_total")
             if not isinstance(data, bytes) or len(data) > MAX_FRAME_BYTES:

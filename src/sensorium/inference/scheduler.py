@@ -33,7 +33,7 @@ class Limits(NamedTuple):
 
     `batch_ms` is how long a batch may take that delays somebody's next token, and the aim for one that could
     delay a turn to come; `urgent_ms` when it holds only what somebody waits for. A group waits at most
-    `max_skips` batches.
+    `max_skips` batches, `max_settling_skips` when nobody waits for any of it.
     """
 
     context_tokens: int
@@ -41,6 +41,7 @@ class Limits(NamedTuple):
     urgent_ms: float = 200.0
     min_chunk_tokens: int = 8
     max_skips: int = 4
+    max_settling_skips: int = 64
 
 
 # Jobs that may share a batch: one set of adapters, and embedding rows or tokens.
@@ -171,9 +172,10 @@ class Scheduler:
             return []
 
         def rank(key: Group) -> tuple[bool, int, int]:
-            skipped = self._skipped[key]
+            skipped, limits = self._skipped[key], self._limits
             urgency = min(-1 if j.pending is not None else j.urgency for j in groups[key])
-            return (skipped < self._limits.max_skips, urgency, -skipped)
+            at_most = limits.max_settling_skips if urgency == Urgency.SETTLING else limits.max_skips
+            return (skipped < at_most, urgency, -skipped)
 
         chosen = min(groups, key=rank)
         self._skipped = Counter({key: self._skipped[key] + 1 for key in groups if key != chosen})

@@ -36,7 +36,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """One persona's view of its room.
 
     persona, recipe, tools: who it is and by which rules it plays; change weekly.
-    history: the settled conversation, oldest first, without `newest`.
+    history: the settled conversation, oldest first; with `newest` only where it was read before.
     personas_here, people_here: names of all who are present, this persona included.
     memories: recalled sentences, best last; percepts: full sentences ("you see a red ball").
     wall_s: seconds since the epoch; utc_offset_s: what the room's own clock adds to it.

@@ -71,8 +71,8 @@ class NativeVoice:
 class NativeMouth:
     """A `Mouth` that takes `WordCodes`, words in order.
 
-    The first samples leave with the second frame, or more where replies were late before; each chunk after
-    them as soon as the listener needs it, up to 200 ms. A word without codes is in the sound of
+    A reply begins with a tenth of a second, with more where replies were late before; each chunk after that
+    leaves as soon as the listener needs it, up to 200 ms. A word without codes is in the sound of
     its neighbour and no `Word` tells of it. After the first chunk the codec makes `frames_at_once()` frames
     in one call, which is cheaper.
     """

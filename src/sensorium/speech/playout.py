@@ -1,17 +1,20 @@
 """When sound that is there should leave, so that whoever plays it as it comes does not run dry.
 
-A loudspeaker begins with the first sample. How late later ones were tells how long the next reply waits
-before it begins: not at all where the mind keeps up. Pure, with a clock; knows no codec and no socket.
+A loudspeaker begins with the first sample. A reply begins with a little in hand, and how late later samples
+of the last replies were tells how long the next one waits. Pure, with a clock; knows no codec and no socket.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 
 from sensorium.clock import Clock
 
-# How long a reply waits at most before it begins, and how much shorter each time that it had no need to.
-MAX_LEAD_S, LEAD_STEP_S = 0.24, 0.04
+# With so much sound a reply begins, or with what there is after so long.
+BEGIN_SOUND_S, BEGIN_WAIT_S = 0.1, 0.06
+# How long a reply waits at most, and how many replies tell how long that is.
+MAX_LEAD_S, NUM_REPLIES = 0.1, 24
 # A listener who ran dry waits for so much: one gap, not one for every frame.
 AGAIN_S = 0.2
 # Of what is ahead of the listener, so much may be collected into one chunk.
@@ -24,15 +27,16 @@ class Lead:
     """How long replies wait before they begin; one for all of a worker's turns."""
 
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self._needed_s: deque[float] = deque(maxlen=NUM_REPLIES)
+
+    @property
+    def seconds(self) -> float:
+        """What the neediest of the last replies would have needed."""
+        return max(self._needed_s, default=0.0)
 
     def needed(self, seconds: float) -> None:
-        """A reply that is under way should have waited so long."""
-        self.seconds = min(MAX_LEAD_S, max(self.seconds, seconds))
-
-    def sufficed(self, seconds: float) -> None:
-        """A whole reply needed to wait so long and no longer."""
-        self.seconds = max(0.0, min(self.seconds, max(seconds, self.seconds - LEAD_STEP_S)))
+        """A reply should have waited so long."""
+        self._needed_s.append(min(MAX_LEAD_S, max(0.0, seconds)))
 
 
 class Playout:
@@ -57,7 +61,11 @@ class Playout:
         if self._began_s is None:
             if num_samples and self._first_s is None:
                 self._first_s = now_s
-            return self._first_s is not None and now_s - self._first_s >= self._lead.seconds
+            if self._first_s is None:
+                return False
+            waited_s = now_s - self._first_s
+            begins = seconds >= BEGIN_SOUND_S or waited_s >= BEGIN_WAIT_S
+            return begins and waited_s >= self._lead.seconds
         ahead_s = self._plays_until_s - now_s
         if ahead_s < 0.0:
             return seconds >= AGAIN_S
@@ -75,10 +83,11 @@ class Playout:
         """How late is what is new, for a listener who never stood still since the beginning?"""
         if self._began_s is not None and made_s > self._made_s and self._sent_s < _MEASURED_S:
             self._late_s = max(self._late_s, now_s - self._began_s - self._made_s)
-            self._lead.needed(self._waited_s + self._late_s)
+            if self._waited_s + self._late_s > self._lead.seconds:
+                self._lead.needed(self._waited_s + self._late_s)
         self._made_s = max(self._made_s, made_s)
 
     def over(self) -> None:
         """The reply was said to its end."""
         if self._sent_s >= _LEAST_S:
-            self._lead.sufficed(self._waited_s + self._late_s)
+            self._lead.needed(self._waited_s + self._late_s)

@@ -56,9 +56,16 @@ def create(db: Database, room_id: str, *, at_s: float, name: str = "", recipe: s
         raise BadInput(f"there is a room {room_id!r} already")
     db.execute(
         "INSERT INTO rooms (id, name, recipe, created_at) VALUES (?, ?, ?, ?)",
-        (room_id, name or room_id.replace("-", " "), recipes.get(db, recipe).name, at_s),
+        (room_id, name or room_id.replace("-", " "), recipes.kept(db, recipe).name, at_s),
     )
     return get(db, room_id)
+
+
+def set_recipe(db: Database, name: str, recipe: str) -> Room:
+    """Plays the room by it from now on. Raises NotFound for either."""
+    room = get(db, name)
+    db.execute("UPDATE rooms SET recipe = ? WHERE id = ?", (recipes.kept(db, recipe).name, room.id))
+    return get(db, room.id)
 
 
 def create_like(

@@ -118,6 +118,24 @@ WHERE json_extract(record, '$.voice_adapter_id') IS NULL AND id IN (
 );
 """
 
+# A recipe's floor was one word, its only budget stood by itself, and the default lay in every store.
+_RECIPE_TABLES = """
+UPDATE recipes SET record = 'null' WHERE name = 'default' AND json(record) = json('{
+    "name": "default", "text": "", "floor": "addressed", "max_reply_tokens": 64,
+    "sampling": {"temperature": 0.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "repeat_penalty": 1.0,
+        "repeat_last_n": 64, "seed": 0, "grammar": ""}
+}');
+UPDATE recipes SET record = json_remove(
+    json_set(
+        record,
+        '$.floor', json_object('policy', json_extract(record, '$.floor')),
+        '$.budgets', json_object('max_reply_tokens', coalesce(json_extract(record, '$.max_reply_tokens'), 64))
+    ),
+    '$.max_reply_tokens'
+)
+WHERE json_type(record, '$.floor') = 'text';
+"""
+
 # What tools want said later; persona_id points nowhere, because whoever set a timer may have been taken out.
 _REMINDERS = """
 CREATE TABLE reminders (
@@ -131,7 +149,7 @@ CREATE TABLE reminders (
 CREATE INDEX reminders_by_room ON reminders (room_id, due_at);
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _VOICES, _SHIPPED_VOICES, _REMINDERS)
+STEPS: tuple[str, ...] = (_FIRST, _VOICES, _SHIPPED_VOICES, _RECIPE_TABLES, _REMINDERS)
 
 
 def migrate(db: Database, path: Path, fill: Callable[[Database], None]) -> None:

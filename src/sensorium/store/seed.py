@@ -1,4 +1,4 @@
-"""What a new store holds: the shipped personas, one recipe, one room, one person. Happens once."""
+"""What a new store holds: the shipped personas, one room, one person. Happens once."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import msgspec
 
 from sensorium import persona as persona_files
 from sensorium.persona import Persona, VoiceRef
-from sensorium.recipe import Recipe
-from sensorium.store import people, personas, recipes, rooms
+from sensorium.store import people, personas, rooms
 from sensorium.store.database import Database
 from sensorium.store.people import Person
 
@@ -33,7 +32,6 @@ def fill(db: Database, now_s: float) -> None:
     shipped = shipped_personas()
     for persona in shipped:
         personas.add(db, persona)
-    recipes.put(db, Recipe())
     people.put(db, HOST)
     rooms.create(db, ROOM, at_s=now_s)
     for member_id in (HOST.id, *(p.id for p in shipped[:NUM_IN_ROOM])):

@@ -122,6 +122,22 @@ class Members(Event, frozen=True):
     people: tuple[Member, ...]
 
 
+class RecipeCard(msgspec.Struct, frozen=True):
+    """By what the room is played, as the page shows it, and which senses that leaves on."""
+
+    name: str
+    about: str
+    hearing: bool
+    vision: bool
+    touch: bool
+
+
+class RecipeChanged(Event, frozen=True):
+    """From the next turn on the room is played by this one."""
+
+    recipe: RecipeCard
+
+
 class Looked(Event, frozen=True):
     """The personas looked at that frame of that person's camera."""
 
@@ -163,5 +179,5 @@ class WorkerUp(Event, frozen=True):
 
 AnyEvent = (
     Listening | Hearing | Message | TurnBegan | Writing | Spoke | Held | Resumed | Cleared | TurnEnded
-    | Members | Looked | ToolCalled | ToolEnded | WorkerDown | WorkerUp
+    | Members | RecipeChanged | Looked | ToolCalled | ToolEnded | WorkerDown | WorkerUp
 )  # fmt: skip

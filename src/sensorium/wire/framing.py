@@ -1,13 +1,14 @@
 """How a record and its payload become bytes on a stream, and back. Sans I/O.
 
-One frame: `u32 LE header length, u32 LE payload length, u64 LE slot number, msgpack header, raw payload`. The
-slot number is 0, or the payload lies in that slot of a shared ring and not in the frame. Knows nothing of
-sockets, rings, processes or what a record means.
+One frame: `u32 LE header length, u32 LE payload length, u64 LE slot number, u64 LE nanoseconds when it was
+sent, msgpack header, raw payload`. The slot number is 0, or the payload lies in that slot of a shared ring
+and not in the frame. Knows nothing of sockets, rings, processes or what a record means.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -20,7 +21,7 @@ MAX_HEADER_BYTES = 16 << 20
 # A picture's file is the largest.
 MAX_PAYLOAD_BYTES = 20 << 20
 
-_PREFIX = struct.Struct("<IIQ")
+_PREFIX = struct.Struct("<IIQQ")
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -47,22 +48,25 @@ def encode_header(record: Record) -> bytes:
     return header
 
 
-def frame(header: bytes, payload: Buffer | Slot) -> bytes:
-    """A frame round an encoded header. Raises BadInput when the payload is larger than a frame may carry."""
+def frame(header: bytes, payload: Buffer | Slot, sent_ns: int = 0) -> bytes:
+    """A frame round an encoded header, sent at `sent_ns` of the monotonic clock, 0: untold. Raises BadInput
+    when the payload is larger than a frame may carry."""
     if isinstance(payload, Slot):
-        return _PREFIX.pack(len(header), payload.num_bytes, payload.number) + header
+        return _PREFIX.pack(len(header), payload.num_bytes, payload.number, sent_ns) + header
     num_payload_bytes = memoryview(payload).nbytes
     _check_lengths(len(header), num_payload_bytes)
-    return b"".join((_PREFIX.pack(len(header), num_payload_bytes, 0), header, payload))
+    return b"".join((_PREFIX.pack(len(header), num_payload_bytes, 0, sent_ns), header, payload))
 
 
 class Decoder:
     """Turns chunks of a stream into records; the chunk borders do not matter.
 
-    `record_type` is a union of `wire/records.py`, e.g. `FromSpeech`; nothing else is let through.
+    `record_type` is a union of `wire/records.py`, e.g. `FromSpeech`; nothing else is let through. `on_sent`
+    is called with the time of each frame that tells one.
     """
 
-    def __init__(self, record_type: object) -> None:
+    def __init__(self, record_type: object, on_sent: Callable[[int], object] | None = None) -> None:
+        self._on_sent = on_sent
         self._header_decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(record_type)
         self._pending = bytearray()
         self._poison: BadInput | None = None
@@ -100,7 +104,7 @@ class Decoder:
     def _one_frame(self, view: memoryview) -> tuple[int, Record, bytes | Slot] | None:
         if len(view) < _PREFIX.size:
             return None
-        num_header_bytes, num_payload_bytes, slot_number = _PREFIX.unpack_from(view)
+        num_header_bytes, num_payload_bytes, slot_number, sent_ns = _PREFIX.unpack_from(view)
         _check_lengths(num_header_bytes, num_payload_bytes)
         payload_at = _PREFIX.size + num_header_bytes
         end = payload_at + (0 if slot_number else num_payload_bytes)
@@ -110,6 +114,8 @@ class Decoder:
             record = self._header_decoder.decode(view[_PREFIX.size : payload_at])
         except (ValueError, RecursionError) as e:  # msgspec's errors are ValueErrors, as are those of UTF-8
             raise BadInput(f"a frame's header is not a record that is expected here: {e}") from e
+        if sent_ns and self._on_sent is not None:
+            self._on_sent(sent_ns)
         if slot_number:
             return end, record, Slot(slot_number, num_payload_bytes)
         return end, record, bytes(view[payload_at:end])

@@ -13,7 +13,7 @@ import msgspec
 
 from sensorium.errors import BadInput
 from sensorium.history import MAX_ENTRY_CHARS
-from sensorium.wire.events import AnyEvent, Event, Member, Message
+from sensorium.wire.events import AnyEvent, Event, Member, Message, RecipeCard
 
 PROTOCOL = 1
 SUBPROTOCOL = "sensorium.1"
@@ -136,6 +136,7 @@ class Welcome(Record, frozen=True):
     people: tuple[Member, ...]
     history: tuple[Message, ...]
     camera: bool
+    recipe: RecipeCard
     protocol: int
 
 

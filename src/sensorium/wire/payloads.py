@@ -121,11 +121,11 @@ class Payloads:
         """Would a payload find no slot now? Raises WorkerFailed when the other side damaged the ring."""
         return self._outgoing is not None and self._outgoing.full
 
-    def encode(self, record: Record, payload: Buffer = b"") -> bytes:
+    def encode(self, record: Record, payload: Buffer = b"", sent_ns: int = 0) -> bytes:
         """The frame to send, in this order; its payload may lie in the ring now. Raises BadInput as
         `framing.encode` does, WorkerFailed as `full` does."""
         header = framing.encode_header(record)
-        return framing.frame(header, self._place(payload))
+        return framing.frame(header, self._place(payload), sent_ns)
 
     def fetch(self, payload: bytes | Slot) -> bytes:
         """A received payload, in the order in which it was received; its slot is free again. Raises BadInput

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from sensorium import priority
 from sensorium.budgets import Meter
 from sensorium.bundles.catalogue import find
 from sensorium.bundles.senses_file import Projection
@@ -122,7 +123,11 @@ def serve(front: shell.Shell, bundle_name: str, stress: calls.Stress) -> None:
     meter = Meter("vision", counters)
     calls.Calls(meter, clock, stress).watch(eye, "look")
     eye.look(np.zeros((PICTURE_SIDE, PICTURE_SIDE, 3), np.uint8))
-    facts = {"model": f"{bundle.name} eye", "row_width": projection.width}
+    facts = {
+        "model": f"{bundle.name} eye",
+        "row_width": projection.width,
+        "priority": priority.raise_own(),
+    }
     with front.at_work():
         front.ready("vision", clock.now_s() - start_s, facts)
         VisionWorker(front, eye.look, projection, counters, clock, meter).serve()

@@ -114,7 +114,8 @@ class _House:
 def _report(persona: str, said: str = "", *, error: str = "") -> Any:
     return SimpleNamespace(
         persona=persona, said=said, silent=not said, error=error, processed_tokens=1, prompt_tokens=2,
-        voice_to_voice_ms=None, row=lambda: {"persona": persona},
+        outcome="failed" if error else "done" if said else "silent", voice_to_voice_ms=None,
+        row=lambda: {"persona": persona},
     )  # fmt: skip
 
 

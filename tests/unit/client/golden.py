@@ -20,6 +20,7 @@ PCM = b"\x01\x00\x02\x00"
 _MESSAGE = events.Message(12, "persona", "maya", "Maya", "I like apples", 7, 1_763_000_000.25)
 _MEMBERS = (events.Member("p1", "Joe"),)
 _CARDS = (page.PersonaCard("maya", "Maya", "bakes"),)
+_RECIPE = events.RecipeCard("salon", "A person leads the talk", True, False, True)
 TO_PAGE = (
     events.Listening("p1", True, 120),
     events.Hearing("p1", "what do you"),
@@ -32,12 +33,13 @@ TO_PAGE = (
     events.Cleared(7),
     events.TurnEnded(7, "maya", "interrupted", "I", "", "", 412.5, 1_204, 1_167, 37, 9, {"hop": 0.5}, {}),
     events.Members(_MEMBERS, _MEMBERS),
+    events.RecipeChanged(_RECIPE),
     events.Looked("p1", 3),
     events.ToolCalled(3, 7, "maya", "timer", '{"seconds":120}'),
     events.ToolEnded(3, "done", "ok two minutes"),
     events.WorkerDown("speech"),
     events.WorkerUp("speech"),
-    page.Welcome(_MEMBERS[0], "s", _MEMBERS[0], _CARDS, _MEMBERS, (_MESSAGE,), True, 1),
+    page.Welcome(_MEMBERS[0], "s", _MEMBERS[0], _CARDS, _MEMBERS, (_MESSAGE,), True, _RECIPE, 1),
     page.Audio(7, "maya", 16_000, 320),
     page.Stats({"hop": {"p50": 0.5}}, {"vision": {"at": 1}}, {"total": 812.5}, {"p99": 1.5}, 0.95),
     page.Trouble("bad_input", "too long", "shorten it", False),

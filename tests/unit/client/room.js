@@ -4,7 +4,7 @@ import { delayMs } from "../../../src/sensorium/client/net/backoff.js";
 import { Outbox } from "../../../src/sensorium/client/net/outbox.js";
 import { fitted } from "../../../src/sensorium/client/camera/sizes.js";
 import { activity, kept, nowhere, rest, take, told } from "../../../src/sensorium/client/room.js";
-import { toolLine } from "../../../src/sensorium/client/words.js";
+import { off, toolLine } from "../../../src/sensorium/client/words.js";
 import { equal, holds } from "./check.js";
 
 const message = (entry_id, more = {}) => ({
@@ -17,6 +17,7 @@ function after(...records) {
     type: "Welcome", you: { id: "p", name: "Joe" }, session: "s", room: { id: "r", name: "R" }, people: [], camera: true,
     personas: [{ id: "maya", name: "Maya", description: "bakes" }, { id: "hugo", name: "Hugo", description: "" }],
     history: [message(1)], protocol: 1,
+    recipe: { name: "default", about: "", hearing: true, vision: true, touch: true },
   };
   for (const record of [welcome, ...records]) take(room, record, 0);
   return room;
@@ -42,6 +43,12 @@ export const room = () => ({
       equal(after(began, wrote, ...order).entries.at(-1).unheard, "and pears.");
     }
     equal(after(began, wrote, heard, ended("done", "i like apples")).entries.at(-1).unheard, undefined);
+  },
+  "what the room is played by, and what that has off": () => {
+    const recipe = { name: "night", about: "", hearing: false, vision: true, touch: false };
+    equal(off(after().recipe), []);
+    equal(after({ type: "RecipeChanged", recipe }).recipe.name, "night");
+    equal(off(after({ type: "RecipeChanged", recipe }).recipe), ["hearing off", "touch off"]);
   },
   "the rest of a reply, whatever case and signs do": () => {
     equal(rest("Well — I like it, very much!", "well i like it"), "very much!");

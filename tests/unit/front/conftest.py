@@ -11,7 +11,6 @@ import pytest
 
 from sensorium.bundles import catalogue
 from sensorium.clock import ManualClock
-from sensorium.dialogue.floor import Floor
 from sensorium.dialogue.turn import Turns
 from sensorium.front.adapters import AdapterTable
 from sensorium.front.background import Background
@@ -85,7 +84,6 @@ class House:
         self.fake_vision = FakeVision(ROW_WIDTH)
         self.reply: Callable[[Prompt], Iterable[str]] = lambda prompt: [" i", " like", " apples"]
         self.turns = Turns()
-        self.floor = Floor()
         self.library = Library(store.path.parent)
         self.trace = Trace("front", clock)
         self.sam = Person(id="sam", name="Sam")
@@ -130,13 +128,12 @@ class House:
             Parts(
                 store=self.store,
                 room=self.room,
-                ears=Ears(self.hearing, self.clock, self._drafts(), tell),
+                ears=Ears(self.hearing, self.clock, self._drafts(), tell, self.room),
                 vision=self.vision,
                 speaker=speaker,
                 compose=self._compose,
                 settler=self.settler,
                 turns=self.turns,
-                floor=self.floor,
                 clock=self.clock,
                 trace=self.trace,
                 counters=self.counters,
@@ -170,7 +167,6 @@ class House:
             compose=lambda view: before_close(self._compose(view), self.format),
             close=self.format.message_close,
             openings=lambda reader, here: openings(reader, here, self.format),
-            floor=self.floor,
             adapters=self.adapters,
             clock=self.clock,
             trace=self.trace,

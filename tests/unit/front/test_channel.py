@@ -7,6 +7,7 @@ import mmap
 import os
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -30,6 +31,7 @@ class FarEnd:
 
     def __init__(self) -> None:
         self.full: list[str] = []
+        self.hops_ms: list[float] = []
         ours, self.socket = socket.socketpair()
         self.socket.settimeout(20)
         self.rings = Rings.create("hearing")
@@ -39,7 +41,8 @@ class FarEnd:
         self._ours = ours
 
     async def open(self) -> Channel:
-        return await Channel.open(self._ours, FromHearing, Payloads.of_front(self.rings, self.full.append))
+        payloads = Payloads.of_front(self.rings, self.full.append)
+        return await Channel.open(self._ours, FromHearing, payloads, self.hops_ms.append)
 
     def take(self) -> bytes:
         """The payload of the next record."""
@@ -189,3 +192,13 @@ async def test_nothing_stays_open() -> None:
 def num_rings_mapped() -> int:
     with open("/proc/self/maps") as maps:
         return sum("memfd:sensorium" in line for line in maps)
+
+
+async def test_how_long_a_record_was_on_its_way_is_told(far: FarEnd, channel: Channel) -> None:
+    messages = channel.messages()
+    far.socket.sendall(far.payloads.encode(Heard(1, 0), sent_ns=time.monotonic_ns() - 5_000_000))
+    far.socket.sendall(far.payloads.encode(Heard(1, 1)))
+    for _ in range(2):
+        await anext(messages)
+    [ms] = far.hops_ms
+    assert ms >= 5.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sensorium.clock import ManualClock
+from sensorium.front.core_time import Spent
 from sensorium.front.heartbeat import EVERY_S, HUNG_AFTER_S, MAX_ANNOUNCED_S, Heartbeat
 
 
@@ -15,16 +16,18 @@ class Worker:
         self.clock = ManualClock(now_s=50.0)
         self.heart = Heartbeat(self.clock.now_s())
 
-    def beat(self, after_s: float = EVERY_S, *, queued_s: float = 0.0) -> None:
+    def beat(self, after_s: float = EVERY_S, *, queued_s: float = 0.0, ran_s: float = 0.0) -> None:
         self.clock.advance(after_s)
-        self.heart.beat(self.clock.now_s(), queued_s)
+        self.heart.beat(self.clock.now_s(), Spent(queued_s, ran_s))
 
-    def seconds_until_hung(self, *, queued_share: float = 0.0, after_s: float = EVERY_S) -> float:
+    def seconds_until_hung(
+        self, *, queued_share: float = 0.0, ran_share: float = 0.0, after_s: float = EVERY_S
+    ) -> float:
         started_s = self.clock.now_s()
         for _ in range(1_000):
             if self.heart.hung:
                 break
-            self.beat(after_s, queued_s=queued_share * after_s)
+            self.beat(after_s, queued_s=queued_share * after_s, ran_s=ran_share * after_s)
         return self.clock.now_s() - started_s
 
 
@@ -75,8 +78,8 @@ def test_a_front_that_was_stalled_or_asleep_kills_nobody(worker: Worker, stall_s
 
 def test_a_clock_that_stands_still_or_goes_back_kills_nobody(worker: Worker) -> None:
     for _ in range(100):
-        worker.heart.beat(worker.clock.now_s() - 5.0, 0.0)
-        worker.heart.beat(worker.clock.now_s() - 5.0, 0.0)
+        worker.heart.beat(worker.clock.now_s() - 5.0, Spent())
+        worker.heart.beat(worker.clock.now_s() - 5.0, Spent())
         worker.heart.answered(alive=True)
     assert not worker.heart.hung
 
@@ -99,17 +102,30 @@ def test_a_front_that_is_always_late_notices_later_but_does(worker: Worker) -> N
 
 def test_a_computation_that_was_announced_may_take_its_time_but_no_more(worker: Worker) -> None:
     worker.heart.computing(worker.clock.now_s(), 20.0)
-    assert 20.0 + HUNG_AFTER_S <= worker.seconds_until_hung() + EVERY_S <= 22.0
+    assert 20.0 + HUNG_AFTER_S <= worker.seconds_until_hung(ran_share=1.0) + EVERY_S <= 22.0
+
+
+def test_one_that_announced_a_computation_and_does_not_compute_hangs_as_soon_as_any(worker: Worker) -> None:
+    worker.heart.computing(worker.clock.now_s(), 20.0)
+    assert worker.seconds_until_hung() < 1.5
+
+
+def test_what_waits_for_the_disk_in_a_computation_is_at_work(worker: Worker) -> None:
+    worker.heart.computing(worker.clock.now_s(), 20.0)
+    for _ in range(190):
+        worker.clock.advance(EVERY_S)
+        worker.heart.beat(worker.clock.now_s(), Spent(reads=True))
+    assert not worker.heart.hung
 
 
 def test_when_it_is_over_the_worker_is_watched_as_ever(worker: Worker) -> None:
     worker.heart.computing(worker.clock.now_s(), 20.0)
     for _ in range(50):
-        worker.beat()
+        worker.beat(ran_s=EVERY_S)
     worker.heart.computing(worker.clock.now_s(), 0.0)
     assert worker.seconds_until_hung() < 1.5
 
 
 def test_no_worker_can_ask_for_ever(worker: Worker) -> None:
     worker.heart.computing(worker.clock.now_s(), float("inf"))
-    assert worker.seconds_until_hung() < MAX_ANNOUNCED_S + 1.5
+    assert worker.seconds_until_hung(ran_share=1.0) < MAX_ANNOUNCED_S + 1.5

@@ -41,7 +41,7 @@ async def test_who_spoke_last_and_how_long_ago(store: Store, clock: ManualClock)
     await room.heard(SAM, "and you", 2)
 
     now = room.now()
-    assert (now.last_persona_id, now.last_spoke_s_ago, now.num_persona_replies) == ("maya", 30.0, 0)
+    assert (now.last_persona_id, now.last_spoke_s_ago, now.replied_ids) == ("maya", 30.0, ())
     assert [s.persona_id for s in now.seats] == [p.id for p in room.personas]
 
 

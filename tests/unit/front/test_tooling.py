@@ -13,8 +13,9 @@ from tests.unit.front.test_conversation import stored, until
 from sensorium.clock import ManualClock
 from sensorium.front.publisher import Recording
 from sensorium.metrics import Counters
+from sensorium.recipe import Recipe
 from sensorium.request import Tier
-from sensorium.store import reminders
+from sensorium.store import recipes, reminders
 from sensorium.store.store import Store
 from sensorium.wire.events import Event, ToolCalled, ToolEnded, TurnBegan, TurnEnded
 from sensorium.wire.records import AskedBy, Failed, SaidLater, ToolCard
@@ -87,6 +88,15 @@ async def test_words_that_ask_for_none_or_for_one_that_is_not_this_rooms_go_to_t
     await offer(house)
     report = await house.conversation.text_turn(words, house.sam, tools=True)
     assert report.said == "i like apples" and not house.fake_tools.calls
+
+
+async def test_a_room_that_is_played_by_another_recipe_has_that_ones_tools(house: House) -> None:
+    await offer(house)
+    house.store.submit(recipes.put, Recipe(name="bare", tools=())).result()
+    await house.room.use_recipe("bare")
+    house.tooling.box.refresh()
+    assert (await house.conversation.text_turn(ASKED, house.sam, tools=True)).said == "i like apples"
+    assert not house.fake_tools.calls
 
 
 async def test_a_speech_is_no_wish_and_costs_nothing(house: House) -> None:

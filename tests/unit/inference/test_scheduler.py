@@ -209,6 +209,20 @@ def test_adapters_are_grouped_and_none_starves(fake_adapters: tuple[Path, Path])
     assert started <= 12
 
 
+def test_settling_waits_long_for_who_speaks_but_not_for_ever(fake_adapters: tuple[Path, Path]) -> None:
+    engine, backend = timed(Limits(context_tokens=2048, max_skips=4, max_settling_skips=20))
+    engine.adapters.register("a", fake_adapters[0])
+    voice = (AdapterUse("a"),)
+    talker = engine.ask("maya", adapters=voice, sampling=literal("t" * 100), max_tokens=120)
+    engine.step()
+    engine.settle("leo", [LONG])
+    engine.run()
+    assert isinstance(engine.ended[talker], Finished)
+    settled = [i for i, (_, uses) in enumerate(backend.batches) if uses != tuple(voice)]
+    assert settled[0] >= 20 and len(backend.batches) > 100
+    assert any(i < 100 for i in settled)
+
+
 def test_what_cannot_fit_is_refused_and_changes_nothing() -> None:
     engine, _ = timed(Limits(context_tokens=500))
     with pytest.raises(ContextFull):

@@ -172,3 +172,20 @@ def test_instructions_are_read_by_whoever_reads_prose() -> None:
     assert text_of(compose(view, CHATML), "instructions") != []
     assert "Speak like a pirate." in text_of(compose(view, CHATML), "instructions")[0]
     assert text_of(compose(view, NANO), "instructions") == []
+
+
+def test_a_closed_world_reads_its_own_rules_whatever_the_recipe_says() -> None:
+    prose = Recipe(text="Say only the story; leave its end open.")
+    assert text_of(compose(replace(a_view(), recipe=prose), NANO), "recipe") == [
+        f" {NANO.recipe_text.strip()}"
+    ]
+    (told,) = text_of(compose(replace(a_view(), recipe=prose), CHATML), "recipe")
+    assert prose.text in told
+
+
+def test_what_was_read_before_is_put_again_to_a_closed_world_only() -> None:
+    view = a_view()
+    again = replace(view, newest=view.history[-1])
+    assert len(text_of(compose(again, NANO), "newest")) == 1
+    assert text_of(compose(again, CHATML), "newest") == []
+    assert len(text_of(compose(view, CHATML), "newest")) == 1

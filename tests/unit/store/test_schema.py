@@ -11,7 +11,8 @@ import pytest
 
 from sensorium.errors import StoreError
 from sensorium.persona import Persona, VoiceRef
-from sensorium.store import personas, schema, seed, voices
+from sensorium.recipe import Budgets, FloorRules, Recipe
+from sensorium.store import personas, recipes, rooms, schema, seed, voices
 from sensorium.store.database import APPLICATION_ID, Database
 from sensorium.store.voices import Voice
 
@@ -125,3 +126,37 @@ def test_a_newer_schema_is_refused(db: Database) -> None:
     db.pragma("user_version", len(schema.STEPS) + 1)
     with pytest.raises(StoreError, match="newer"):
         schema.migrate(db, PATH, lambda _: None)
+
+
+def test_a_store_from_before_recipes_had_tables_keeps_them_and_gets_what_ships(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = (
+        '{"name":"%s","text":"%s","floor":"%s","max_reply_tokens":%d,"sampling":{"temperature":0.0,"top_k":0,'
+        '"top_p":1.0,"min_p":0.0,"repeat_penalty":1.0,"repeat_last_n":64,"seed":0,"grammar":""}}'
+    )
+    kept = {
+        "default": old % ("default", "", "addressed", 64),
+        "quiz": old % ("quiz", "Hm.", "round_robin", 9),
+    }
+
+    def fill(filled: Database) -> None:
+        for name, record in kept.items():
+            filled.execute("INSERT INTO recipes VALUES (?, ?)", (name, record))
+        filled.execute("INSERT INTO rooms VALUES ('den', 'den', 'quiz', 1.0)")
+
+    steps = schema.STEPS
+    monkeypatch.setattr(schema, "STEPS", steps[:3])
+    schema.migrate(db, PATH, fill)
+    monkeypatch.setattr(schema, "STEPS", steps)
+    schema.migrate(db, PATH, lambda _: pytest.fail("only an empty store is filled"))
+
+    assert recipes.own(db) == ["quiz"]
+    assert recipes.get(db, "quiz") == rooms.get(db, "den").recipe
+    assert recipes.get(db, "quiz") == Recipe(
+        name="quiz",
+        text="Hm.",
+        floor=FloorRules(policy="round_robin"),
+        budgets=Budgets(max_reply_tokens=9),
+    )
+    assert [r.name for r in recipes.all_of(db)] == ["circle", "default", "quiz", "salon", "stand-up"]

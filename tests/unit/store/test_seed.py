@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sensorium.persona import VoiceRef, check, slot_hint
 from sensorium.recipe import Recipe
-from sensorium.store import personas, recipes, seed
+from sensorium.store import personas, recipes, rooms, seed
 from sensorium.store.store import Store
 
 
@@ -20,7 +20,8 @@ def test_fourteen_distinct_personas_ship_maya_first() -> None:
     assert all(p.voice_ref == VoiceRef(p.id) for p in shipped)
 
 
-def test_a_new_store_holds_them_and_the_default_recipe(store: Store) -> None:
+def test_a_new_store_holds_them_and_its_room_is_played_by_the_default_recipe(store: Store) -> None:
     kept = store.read(personas.all_of).result()
     assert kept == sorted(seed.shipped_personas(), key=lambda p: p.id)
-    assert store.read(recipes.all_of).result() == [Recipe()]
+    assert store.read(recipes.own).result() == []
+    assert store.read(rooms.get, seed.ROOM).result().recipe == Recipe()

@@ -97,7 +97,7 @@ def test_one_damaged_byte_never_crashes(position, value):
 def test_a_deeply_nested_header_is_bad_input():
     header = b"\x83\xa4type\xa5Stats\xa5nonce\x01\xa6values\x81\xa1a" + b"\x91" * 200_000 + b"\x01"
     with pytest.raises(BadInput):
-        framing.Decoder(FromSpeech).feed(struct.pack("<IIQ", len(header), 0, 0) + header)
+        framing.Decoder(FromSpeech).feed(struct.pack("<IIQQ", len(header), 0, 0, 0) + header)
 
 
 def test_a_header_of_another_direction_is_refused():
@@ -112,7 +112,7 @@ def test_a_header_of_another_direction_is_refused():
 def test_lengths_above_the_bounds_are_refused_before_anything_is_awaited(lengths):
     decoder = framing.Decoder(ToSpeech)
     with pytest.raises(BadInput, match="at most"):
-        decoder.feed(struct.pack("<IIQ", *lengths, 0))
+        decoder.feed(struct.pack("<IIQQ", *lengths, 0, 0))
 
 
 def test_a_payload_in_a_slot_is_named_and_not_sent():
@@ -149,3 +149,12 @@ def test_samples_travel_as_a_buffer_and_a_whole_prompt_survives():
 def test_what_msgpack_cannot_hold_is_bad_input_and_not_a_crash(record):
     with pytest.raises(BadInput, match="cannot be written"):
         framing.encode(record)
+
+
+def test_when_a_frame_was_sent_is_told_where_it_says_so():
+    header = framing.encode_header(Say(1, "a"))
+    stream = framing.frame(header, b"", 5) + framing.frame(header, b"") + framing.frame(header, b"x", 7)
+    told = []
+    decoder = framing.Decoder(ToSpeech, told.append)
+    messages = decoder.feed(stream[:-1]) + decoder.feed(stream[-1:])
+    assert told == [5, 7] and messages == [(Say(1, "a"), b""), (Say(1, "a"), b""), (Say(1, "a"), b"x")]

@@ -106,10 +106,10 @@ def test_codes_become_sound_and_their_words_are_told(serve):
 def test_sound_comes_before_the_turn_is_over(serve):
     front = serve(NativeVoice(FakeDecoder))
     front.send(Speak(1, Voice(), FAR_MS))
-    say_codes(front, 1, 0, CODES[:2])
+    say_codes(front, 1, 0, CODES[:4])
     record, payload = front.receive()
     assert record == Sound(1, 16_000)
-    assert len(payload) == 2 * 320
+    assert len(payload) == 2 * 1_600
 
 
 @pytest.mark.parametrize(
@@ -162,14 +162,14 @@ def test_a_worker_takes_either_words_or_codes(serve):
 
 
 class GatedDecoder(FakeDecoder):
-    """Waits before every frame after the second until the test lets it go on."""
+    """Waits before every frame after the fourth until the test lets it go on."""
 
     def __init__(self, gate: threading.Semaphore, fed: list[int]) -> None:
         super().__init__()
         self._gate, self._fed = gate, fed
 
     def feed(self, codes):
-        assert len(self._fed) < 2 or self._gate.acquire(timeout=20)
+        assert len(self._fed) < 4 or self._gate.acquire(timeout=20)
         self._fed.append(len(codes))
         return super().feed(codes)
 
@@ -188,9 +188,9 @@ def test_a_cancel_ends_the_sound_of_codes_within_one_chunk(serve):
     messages = front.until(Stats)
     assert [type(r) for r, _ in messages].count(Sound) <= 1
     [spoken] = [r for r, _ in messages if isinstance(r, Spoken)]
-    assert 320 <= spoken.num_samples <= 320 + 3_200
+    assert 1_600 <= spoken.num_samples <= 1_600 + 3_200
     assert messages[-1][0].values["counters"] == {"late_records_total{kind=say_codes}": 1}
-    assert len(fed) <= 4
+    assert len(fed) <= 6
 
 
 def test_a_native_process_speaks_and_knows_no_bridge(native_process):

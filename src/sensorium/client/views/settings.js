@@ -5,6 +5,7 @@ import { keep, kept, volumeOf } from "../kept.js";
 import { byId, make } from "./dom.js";
 import { face } from "./face.js";
 import { hueOf } from "./people.js";
+import { recipeField } from "./recipe.js";
 
 export const MODES = { hold: "Hold to talk", open: "Open microphone", type: "By keyboard" };
 
@@ -16,10 +17,11 @@ export const MODES = { hold: "Hold to talk", open: "Open microphone", type: "By 
  */
 export async function showSettings(personas, change) {
   const dialog = byId("settings");
-  const found = await devices();
+  const [found, recipe] = await Promise.all([devices(), recipeField()]);
   byId("settings-body").replaceChildren(
     make("div", { class: "settings" },
       make("section", {}, make("h3", {}, "Talking"), ...modes(change.mode), keys()),
+      make("section", {}, make("h3", {}, "This room"), recipe),
       make("section", {}, make("h3", {}, "Devices"),
         device("Microphone", "microphone", found.inputs, change.microphone),
         ...("setSinkId" in AudioContext.prototype ? [device("Loudspeaker", "loudspeaker", found.outputs, change.loudspeaker)] : []),

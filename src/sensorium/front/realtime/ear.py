@@ -88,8 +88,9 @@ class Ear:
                 self._owner.ear_began(self._began_ms or 0.0)
 
     async def run(self, conversation: Conversation, person: Person, persona_id: str) -> None:
-        """Until the sound ends. Raises WorkerDied and BadInput."""
-        opened = ears_of(conversation).open(
+        """Until the sound ends. Raises WorkerDied and BadInput, also when the recipe switches hearing off."""
+        ears = ears_of(conversation)
+        opened = ears.open(
             aiter(self._buffer), self._sample_rate_hz, person, to=persona_id, endpointing=self._endpointing
         )
         async with opened as microphone:
@@ -110,6 +111,8 @@ class Ear:
                             self._counters.add("interruptions_total")
                             self._owner.interrupting(turn_id, self._began_ms or 0.0)
                             await conversation.running.interrupt(turn_id)
+        if not self.item_id and ears.room is not None:
+            ears.room.check_sense("hearing")
 
     def _said(self, utterance: Utterance) -> None:
         began_ms, self._began_ms = self._began_ms or 0.0, None

@@ -124,7 +124,8 @@ def checked_token(host: str, token: str) -> str:
             return ""
         raise BadInput(
             f"others can reach {host}, and anybody could walk in",
-            remedy=f"add --token, {MIN_TOKEN_CHARS} characters or more, or stay on 127.0.0.1",
+            remedy=f"add --token, or `token` in config.toml, {MIN_TOKEN_CHARS} characters or more, "
+            "or stay on 127.0.0.1",
         )
     if not MIN_TOKEN_CHARS <= len(token) <= MAX_TOKEN_CHARS:
         raise BadInput(f"a token has {MIN_TOKEN_CHARS} to {MAX_TOKEN_CHARS} characters, not {len(token)}")

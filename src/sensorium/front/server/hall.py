@@ -15,10 +15,10 @@ from sensorium.errors import BadInput, SensoriumError
 from sensorium.front.audience import Piece
 from sensorium.front.background import Background
 from sensorium.front.house import House
-from sensorium.front.room import message
 from sensorium.front.server.logs import EventLog
 from sensorium.front.server.outbox import Closed, Outbox
 from sensorium.front.server.seat import Seat
+from sensorium.front.told import message, recipe_card
 from sensorium.wire import page
 from sensorium.wire.events import Cleared, Event, Member
 
@@ -112,6 +112,7 @@ class Hall:
             people=tuple(Member(p.id, p.name) for p in room.room.people),
             history=tuple(message(entry) for entry in entries),
             camera=self._house.vision is not None,
+            recipe=recipe_card(room.room.recipe),
             protocol=page.PROTOCOL,
         )
 

@@ -18,6 +18,7 @@ from sensorium.errors import StoreError
 from sensorium.wire.events import (
     Event,
     Message,
+    RecipeChanged,
     ToolCalled,
     ToolEnded,
     TurnBegan,
@@ -56,7 +57,7 @@ class EventLog:
                 private = ("arguments",)
             case ToolEnded():
                 private = ("text",)
-            case TurnBegan() | WorkerDown() | WorkerUp():
+            case TurnBegan() | RecipeChanged() | WorkerDown() | WorkerUp():
                 private = ()
             case _:
                 return None

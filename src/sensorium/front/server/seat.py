@@ -14,7 +14,7 @@ from sensorium.errors import BadInput, SensoriumError, WorkerDied
 from sensorium.front.audience import Listener, Piece
 from sensorium.front.capture import CaptureBuffer
 from sensorium.front.house import House
-from sensorium.front.live import MAX_FOLLOW_UPS
+from sensorium.front.live import carry_on
 from sensorium.front.server.frame_feed import FrameFeed
 from sensorium.front.server.outbox import Closed, Outbox
 from sensorium.front.server.session import trouble
@@ -137,13 +137,12 @@ class Seat:
             await self._house.turn_text(text, person=self.person.id, to=to, publisher=self._publisher)
         finally:
             self._num_waiting -= 1
-        for _ in range(MAX_FOLLOW_UPS):
-            if await self._house.follow_up(self._publisher) is None:
-                return
+        await carry_on(lambda: self._house.follow_up(self._publisher), lambda report: None)
 
     def _open_microphone(self, opened: page.OpenMicrophone) -> None:
         if self._house.hearing is None:
             raise BadInput("nobody listens in this room", remedy="write instead")
+        self._house.room.check_sense("hearing")
         self._close_microphone()
         self._microphone = CaptureBuffer(opened.sample_rate_hz, self._house.counters)
         self._start(self._careful(self._listen(self._microphone, opened)))

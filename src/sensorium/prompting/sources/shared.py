@@ -32,7 +32,9 @@ def tools(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
 
 
 def recipe(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
-    yield _framed_if_any(prompt_format.recipe, view.recipe.text or prompt_format.recipe_text, prompt_format)
+    """A mind of a closed world could not read a recipe's rules: it keeps its own."""
+    text = view.recipe.text if prompt_format.prose else ""
+    yield _framed_if_any(prompt_format.recipe, text or prompt_format.recipe_text, prompt_format)
 
 
 def _framed_if_any(frame: Frame, text: str, prompt_format: PromptFormat) -> Parts:

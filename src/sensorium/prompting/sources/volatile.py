@@ -55,6 +55,9 @@ def instructions(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
 
 
 def newest(view: View, prompt_format: PromptFormat) -> Iterable[Parts]:
+    """What the history has already is put once more only to a closed world: it answers what stands last."""
+    if prompt_format.prose and view.newest in view.history:
+        return
     if view.newest is not None and view.heard:
         content = tuple(part for piece in view.heard if (part := _heard(piece, prompt_format)).text)
         name = as_name(view.newest.speaker_name, prompt_format)

@@ -59,3 +59,16 @@ async def test_a_spoken_turn_an_interruption_and_a_call(client: str, tmp_path: P
     assert all(WHO_IS_HERE.startswith(text) for text in said if text.startswith("Ada"))
     assert "baker" in json.dumps(saw["said"])
     assert len(saw["called"]) == 1 and saw["called"][0] in ("kitchen", "hall")
+
+
+@pytest.mark.anyio
+async def test_a_spoken_turn_and_an_interruption_of_a_full_duplex_client(tmp_path: Path) -> None:
+    saw, said = await run("livekit_live_client.py", tmp_path)
+
+    assert saw["errors"] == []
+    asked = "maya what do you like"
+    assert saw["heard"] == [asked, asked, "maya what is your job"]
+    assert saw["said"][0] == said[0] == "I like apples."
+    # It was not spoken to its end the second time, and so the room remembers it.
+    assert "I like apples.".startswith(said[1]) and said[1] != "I like apples."
+    assert "baker" in said[-1] and "baker" in saw["said"][-1]

@@ -174,6 +174,30 @@ async def test_a_function_is_called_and_its_result_is_answered(
 
 
 @pytest.mark.anyio
+async def test_a_persona_that_another_one_calls_answers_its_own_client(
+    service: tuple[House, AsyncOpenAI],
+) -> None:
+    """Given two clients, when the persona of one greets the other's, then that one answers, unasked."""
+    house, client = service
+    with_maya = client.realtime.connect(model="maya", extra_query={"name": "Joe"})
+    with_ada = client.realtime.connect(model="ada", extra_query={"name": "Ann"})
+    async with with_maya as joe, with_ada as ann:
+        await until(joe, "session.created")
+        content: Any = [{"type": "input_text", "text": "say after me hello maya"}]
+        await ann.conversation.item.create(item={"type": "message", "role": "user", "content": content})
+        await ann.response.create()
+        asked = (await until(ann, "response.done"))[-1].response
+        events = await until(joe, "response.done")
+
+        assert asked.output[0].content[0].transcript == "Hello Maya."
+        assert [e.type for e in events].count("response.created") == 1
+        answer = events[-1].response
+        assert answer.status == "completed" and answer.output[0].content[0].transcript == "Hello Ada."
+        assert np.abs(sound_of(events).astype(int)).max() > 1_000
+        assert [entry.text for entry in house.room.entries][-2:] == ["Hello Maya.", "Hello Ada."]
+
+
+@pytest.mark.anyio
 async def test_a_bad_event_is_answered_and_the_session_goes_on(service: tuple[House, AsyncOpenAI]) -> None:
     _, client = service
     async with client.realtime.connect(model="maya") as connection:

@@ -406,6 +406,8 @@ def test_behind_a_token_only_who_has_it_comes_in_and_the_end_is_told(place: Plac
             assert "token" in caught.value.rcvd.reason
         with Page(room, "Judy", additional_headers={"Cookie": cookie.partition(";")[0]}) as judy:
             judy.welcome()
+            guesses = [room.get("/api/room", Authorization=f"Bearer guess-{i}")[0] for i in range(60)]
+            assert guesses[0] == 401 and guesses[-1] == 429 and room.get("/")[0] == 200
             workers = workers_of(child)
             child.send_signal(signal.SIGTERM)
             assert judy.closed() == (1012, "the room has closed")

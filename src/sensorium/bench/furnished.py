@@ -27,14 +27,16 @@ async def house(
     bundle: str = "nano",
     read_along: bool = True,
     stress: float = 1.0,
+    stress_s: float = 0.0,
 ) -> AsyncIterator[House]:
     """Open, with everybody's prompt in memory. The first personas are those of the default room. `stress`:
-    every call of a model takes so many times as long. Raises as `check` does."""
+    every call of a model takes so many times as long, until `stress_s` after the start, 0: always. Raises as
+    `check` does."""
     check(num_personas)
     with tempfile.TemporaryDirectory(prefix="sensorium-bench-") as home:
         config = Config(home=home, bundle=bundle, person=PERSON, read_along=read_along)
         await asyncio.to_thread(_furnish, config, num_personas)
-        async with House(config, room=ROOM, sees=sees, stress=(stress, 0.0)) as opened:
+        async with House(config, room=ROOM, sees=sees, stress=(stress, stress_s)) as opened:
             await opened.warm()
             yield opened
 

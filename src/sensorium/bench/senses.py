@@ -1,7 +1,8 @@
 """`bench senses`: everything at once and in real time, while personas speak.
 
 An open microphone with questions, a camera whose picture changes, and a page that is touched, for a minute;
-then every row of the budgets as the house itself measured it. Stress makes every call of a model take longer.
+then every row of the budgets as the house itself measured it. Stress makes every call of a model take longer,
+all the time or at first: then it is told how soon the quality was back.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sensorium.bench.microphone import Microphone
 from sensorium.bench.parts import picture
 from sensorium.bench.provenance import commit, machine
 from sensorium.bench.room import heard_report, questions
+from sensorium.clock import SystemClock
 from sensorium.dialogue.touch import Touched
 from sensorium.errors import BadInput
 from sensorium.front.house import House
@@ -34,19 +36,26 @@ _NUM_FILES = 64
 MAX_SECONDS = 3_600.0
 
 
-def run(seconds: float, num_personas: int, stress: float, progress: Progress) -> dict[str, Any]:
-    """Raises BadInput, and what the house raises."""
+def run(
+    seconds: float, num_personas: int, stress: float, stress_s: float, progress: Progress
+) -> dict[str, Any]:
+    """`stress_s` 0: all the time. Raises BadInput, and what the house raises."""
     from sensorium.cli.running import run_async
 
     if not 5.0 <= seconds <= MAX_SECONDS:
         raise BadInput(f"--seconds is 5 to {MAX_SECONDS:.0f}, not {seconds:g}")
     if not 1.0 <= stress <= 10.0:
         raise BadInput(f"--stress is 1 (none) to 10, not {stress:g}")
-    return run_async(_run(seconds, num_personas, stress, progress))
+    if not 0.0 <= stress_s < seconds:
+        raise BadInput(f"--stress-seconds is 0 to --seconds, not {stress_s:g}")
+    return run_async(_run(seconds, num_personas, stress, stress_s, progress))
 
 
-async def _run(seconds: float, num_personas: int, stress: float, progress: Progress) -> dict[str, Any]:
-    async with furnished.house(num_personas, sees=True, stress=stress) as house:
+async def _run(
+    seconds: float, num_personas: int, stress: float, stress_s: float, progress: Progress
+) -> dict[str, Any]:
+    started_s = SystemClock().now_s()
+    async with furnished.house(num_personas, sees=True, stress=stress, stress_s=stress_s) as house:
         player, microphone = Player(house.clock), Microphone(house.clock)
         reports: asyncio.Queue[TurnReport] = asyncio.Queue()
         until_s = house.clock.now_s() + seconds
@@ -72,6 +81,7 @@ async def _run(seconds: float, num_personas: int, stress: float, progress: Progr
         microphone.close()
         await asyncio.gather(*senses)
         stats = await house.stats()
+        changes = _changes(house, started_s)
     skipped = {key: n for key, n in stats["counters"].items() if key.startswith("skipped_frames_total")}
     return {
         "stages": {stage: _row(row) for stage, row in stats["stages"].items()},
@@ -80,13 +90,41 @@ async def _run(seconds: float, num_personas: int, stress: float, progress: Progr
         "skipped_frames": sum(skipped.values()),
         "skipped_by": skipped,
         "ladders": stats["ladders"],
+        "ladder_changes": changes,
+        "quality_back_s": _back_s(changes, stats["ladders"], stress_s),
         "rss_mb": stats["memory"]["total"],
         "questions": num_asked,
         "answered": num_answered,
         "commit": commit(),
         "machine": machine(),
-        "settings": {"seconds": seconds, "personas": num_personas, "stress": stress, "bundle": "nano"},
+        "settings": {
+            "seconds": seconds,
+            "personas": num_personas,
+            "stress": stress,
+            "stress_seconds": stress_s,
+            "bundle": "nano",
+        },
     }
+
+
+def _changes(house: House, started_s: float) -> list[tuple[str, float, str]]:
+    """Ladder, seconds since the start, and the rung; oldest first."""
+    marks = [stage for stage in house.trace.stages(0) if stage.name.startswith("quality.")]
+    found = []
+    for mark in sorted(marks, key=lambda stage: stage.start_s):
+        ladder, _, rung = mark.name.removeprefix("quality.").partition(": ")
+        found.append((ladder, round(mark.start_s - started_s, 2), rung))
+    return found
+
+
+def _back_s(
+    changes: list[tuple[str, float, str]], ladders: dict[str, dict[str, Any]], stress_s: float
+) -> float | None:
+    """From the end of the stress until every ladder was at its best again; None: there was no end, or they
+    are not. Workers count from their own start, which is later: it took no longer than that."""
+    if not stress_s or any(values["at"] for values in ladders.values()):
+        return None
+    return round(max((at_s - stress_s for _, at_s, _ in changes if at_s >= stress_s), default=0.0), 2)
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:

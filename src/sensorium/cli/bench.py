@@ -130,26 +130,34 @@ def senses(
     seconds: Annotated[float, Parameter(help="How long.")] = 60.0,
     personas: Annotated[int, Parameter(help="How many share the room.")] = 6,
     stress: Annotated[float, Parameter(help="Every call of a model takes so many times as long.")] = 1.0,
+    stress_seconds: Annotated[
+        float, Parameter(help="The stress ends so long after the start; 0: never.")
+    ] = 0.0,
     json: Json = False,
 ) -> None:
     """Every budget, with all senses fed at once and in real time while personas speak.
 
     A microphone with questions, a camera at ten frames a second, thirty touches a second. With --stress 3 the
-    machine cannot keep up, and must skip and count instead of blocking.
+    machine cannot keep up, and must skip and count instead of blocking; where the stress ends, it is told how
+    soon every sense had its quality back.
 
-    Example: sensorium bench senses --seconds 30 --stress 3
+    Example: sensorium bench senses --seconds 60 --stress 10 --stress-seconds 30
     """
     from sensorium.bench import senses as bench
 
     with run("bench senses", json) as output:
         with progress_shown(quiet=json) as progress:
-            found = bench.run(seconds, personas, stress, progress)
+            found = bench.run(seconds, personas, stress, stress_seconds, progress)
         output.result(found)
         show_rows(output, "all senses (ms)", ("", "median", "p99", "budget", "missed"), bench.rows(found))
         output.text(
             f"answered {found['answered']} of {found['questions']}, underruns {found['underruns']}, "
             f"skipped frames {found['skipped_frames']}, {found['rss_mb']:.0f} MB"
         )
+        if stress_seconds:
+            back_s = found["quality_back_s"]
+            back = "is not all back" if back_s is None else f"was back {back_s:g} s after the stress"
+            output.text(f"{len(found['ladder_changes'])} changes of quality, which {back}")
 
 
 @app.command(name="barge-in")

@@ -10,9 +10,13 @@ from collections.abc import Sequence
 from sensorium.history import Entry
 from sensorium.wire.records import PhraseSpoken, WordSpoken
 
+# A room may stay open for weeks; what is older is in the store.
+KEPT_ENTRIES = 400
+
 
 class Transcript:
-    """The conversation of one room, oldest first. Nothing is ever changed or taken out."""
+    """The end of one room's conversation, oldest first: the last `KEPT_ENTRIES` at least, twice as many at
+    most. Nothing is ever changed."""
 
     def __init__(self, entries: Sequence[Entry] = ()) -> None:
         self._entries = tuple(entries)
@@ -23,6 +27,8 @@ class Transcript:
 
     def append(self, entry: Entry) -> None:
         self._entries += (entry,)
+        if len(self._entries) > 2 * KEPT_ENTRIES:
+            self._entries = self._entries[-KEPT_ENTRIES:]
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -125,6 +125,7 @@ class TurnTaker:
         self._replying_id = 0
         self._held_since_s: float | None = None
         self._speaks = False  # somebody does, surely
+        self._said_before = False  # what was said is no comment on the reply: it was said before it
         self._done: list[str] = []
         self._text = ""
         self._sure = True
@@ -146,7 +147,7 @@ class TurnTaker:
     def awaits(self, utterance: int, now_s: float) -> bool:
         """Does a second opinion of it still count? What is said over a reply is what the ear itself heard."""
         asked = self._asked.get(utterance)
-        return asked is not None and not self._replying_id and now_s <= asked.until_s
+        return asked is not None and not self._over_reply and now_s <= asked.until_s
 
     def handle(self, event: Event, now_s: float) -> Decision:
         match event:
@@ -162,7 +163,7 @@ class TurnTaker:
             case Words(text=text, until_sample=until, confidence=confidence):
                 self._text, self._sure = text.strip(), confidence >= UNCLEAR_BELOW
                 self._until_sample = max(self._until_sample, until)
-                if self._replying_id and self._held_since_s is None and self._means_it:
+                if self._over_reply and self._held_since_s is None and self._means_it:
                     return self._interrupt()
             case Unclear(utterance=utterance, until_sample=until):
                 patience_s = PATIENCE_S if self._endpointing is not None else math.inf
@@ -179,6 +180,9 @@ class TurnTaker:
                 return self._reply()
             case ReplyStarted(turn_id=turn_id):
                 self._replying_id, self._held_since_s = turn_id, None
+                # Somebody else was answered first.
+                said = bool(self._asked) or (bool(self.text) and not is_backchannel(self.text))
+                self._said_before = said and not self._speaks
                 return self._hold(now_s) if self._speaks else Wait(self._due_s())
             case ReplyEnded(turn_id=turn_id):
                 if turn_id == self._replying_id:
@@ -195,8 +199,9 @@ class TurnTaker:
         if due_s is None or now_s + 1e-6 < due_s:
             return Wait(due_s)
         if self._held_since_s is not None:
-            return self._interrupt() if self._speaks or self._means_it else self._resume()
-        if self._replying_id:
+            wants_it = self._speaks or (self._means_it and not self._said_before)
+            return self._interrupt() if wants_it else self._resume()
+        if self._over_reply:
             self._forget()
             return Wait()
         return self._reply()
@@ -210,9 +215,14 @@ class TurnTaker:
         if self._endpointing is None or self._paused_at_s is None or not self.text:
             return None
         due_s = self._paused_at_s + self._endpointing.wait_ms(self._p_over()) / 1000.0
-        if self._replying_id:
+        if self._over_reply:
             return due_s
         return max([due_s, *(asked.until_s for asked in self._asked.values())])
+
+    @property
+    def _over_reply(self) -> bool:
+        """Is what was said since the last decision said while somebody replies?"""
+        return bool(self._replying_id) and not self._said_before
 
     @property
     def _means_it(self) -> bool:
@@ -233,7 +243,8 @@ class TurnTaker:
 
     def _resume(self) -> Resume:
         turn_id, self._held_since_s = self._replying_id, None
-        self._forget()
+        if not self._said_before:
+            self._forget()
         return Resume(turn_id)
 
     def _interrupt(self) -> Interrupt:
@@ -261,6 +272,7 @@ class TurnTaker:
         self._asked.clear()
         self._text = ""
         self._paused_at_s = None
+        self._said_before = False
 
 
 def is_backchannel(text: str) -> bool:

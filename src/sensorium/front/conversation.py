@@ -250,9 +250,10 @@ class Conversation:
         heard, by_word = as_heard(by_ear, newest.text) if by_ear else ((), b"")
         while True:
             with parts.trace.stage("compose", turn_id):
+                # Who must say one of a grammar's sentences cannot be silent anyway.
                 view = parts.room.view(
                     persona, newest=newest, recalled=recalled, heard=heard, instructions=source.instructions,
-                    again=newest is source.entry,
+                    asked=draft.why == "asked" and not source.grammar, again=newest is source.entry,
                 )  # fmt: skip
                 draft.prompt, draft.recipe = parts.compose(view), view.recipe
                 # As in the prompt: what is in view comes before what was just said.

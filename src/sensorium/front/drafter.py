@@ -96,7 +96,7 @@ class Drafter:
             speaker_name=self._person.name,
         )
         recalled = await parts.room.recall(persona, text)
-        view = parts.room.view(persona, newest=newest, recalled=recalled, heard=heard)
+        view = parts.room.view(persona, newest=newest, recalled=recalled, heard=heard, asked=bool(self._to))
         rows = b"".join((*(sight.data for sight in parts.room.pictures), by_word))
         adapters = await parts.adapters.ensure(persona)
         if self._asked != (persona.id, text):

@@ -191,10 +191,10 @@ class House:
         return await asyncio.wrap_future(self.store.submit(people.called, name))
 
     async def come_in(self, person: Person) -> bool:
-        """In the room from now on; False when they were already. Raises BadInput when it is full."""
+        """As a guest, from now on; False when they were there already. Raises BadInput when it is full."""
         if any(here.id == person.id for here in self.room.room.people):
             return False
-        await self.room.join(person.id)
+        await self.room.join(person.id, guest=True)
         self._open.prompts_changed()
         return True
 

@@ -9,9 +9,13 @@ from collections.abc import AsyncIterator
 from itertools import groupby
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from sensorium.clock import Clock
+from sensorium.dialogue import names
 from sensorium.dialogue.turn_taking import Event
 from sensorium.front.links import EarEvent
+from sensorium.history import Entry
 from sensorium.prompting.view import Rows
 from sensorium.trace import Stage
 from sensorium.wire.records import UNCLEAR_BELOW, Reconsidered, SpeechStarted, Words
@@ -120,6 +124,18 @@ def as_heard(utterance: Utterance, text: str) -> tuple[tuple[Rows | str, ...], b
             pieces.append(Rows(hashlib.sha256(row).hexdigest(), 1))
             kept += row
     return tuple(pieces), kept
+
+
+def as_called(
+    name: str, newest: Entry, heard: tuple[Rows | str, ...]
+) -> tuple[Entry, tuple[Rows | str, ...]]:
+    """The message with the name first, as people call one another, where its words do not call it already.
+    What no ear made out stays so."""
+    found = names.addressed(newest.text, [name])
+    is_called = found is not None and found.rank < names.ABOUT_RANK
+    if newest.kind == "event" or is_called or heard == ("",):
+        return newest, heard
+    return replace(newest, text=f"{name}, {newest.text}"), (name, *heard) if heard else ()
 
 
 async def at_once(pcm: bytes, sample_rate_hz: int) -> AsyncIterator[bytes]:

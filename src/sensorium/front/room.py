@@ -16,9 +16,10 @@ from sensorium.dialogue import facts
 from sensorium.dialogue.asked import Asked
 from sensorium.dialogue.floor import Choice, Floor, RoomNow, Seat
 from sensorium.dialogue.touch import Touches
-from sensorium.dialogue.transcript import Transcript
+from sensorium.dialogue.transcript import KEPT_ENTRIES, Transcript
 from sensorium.errors import BadInput, NotFound
 from sensorium.front.happenings import Tell, to_nobody
+from sensorium.front.listening import as_called
 from sensorium.front.told import members, message, recipe_card
 from sensorium.front.vision_link import Sight
 from sensorium.history import Entry, EntryKind
@@ -31,8 +32,6 @@ from sensorium.store.people import Person
 from sensorium.store.store import Store
 from sensorium.wire.events import RecipeChanged
 
-# What one start of the front reads back; the prompt's window is shorter.
-_LOADED_ENTRIES = 400
 _RECALLED = 3
 _LEAST_CHARS = 100
 
@@ -78,7 +77,7 @@ class RoomState:
     ) -> RoomState:
         """`tell` hears of every message and of who comes and goes. Raises NotFound with the nearest room."""
         room = await asyncio.wrap_future(store.read(rooms.get, room_id))
-        entries = await asyncio.wrap_future(store.read(messages.entries, room.id, _LOADED_ENTRIES))
+        entries = await asyncio.wrap_future(store.read(messages.entries, room.id, KEPT_ENTRIES))
         return cls(store, room, entries, clock, max_chars, Touches(prose=prose), tell)
 
     @property
@@ -186,9 +185,10 @@ class RoomState:
         who, heard = (persona.id, persona.name), heard_samples
         return await self._append("persona", text, *who, turn_id=turn_id, spoken=spoken, heard_samples=heard)
 
-    async def join(self, name: str) -> None:
+    async def join(self, name: str, *, guest: bool = False) -> None:
         """Raises NotFound, or BadInput when it is here already or the room is full."""
-        await self._change(self._store.submit(rooms.join, self.room.id, name, at_s=self._clock.wall_s()))
+        at_s = self._clock.wall_s()
+        await self._change(self._store.submit(rooms.join, self.room.id, name, at_s=at_s, guest=guest))
 
     async def leave(self, name: str) -> None:
         """Raises NotFound when it is not here."""
@@ -214,12 +214,16 @@ class RoomState:
         recalled: tuple[str, ...] = (),
         heard: tuple[Rows | str, ...] = (),
         instructions: str = "",
+        asked: bool = False,
         again: bool = False,
     ) -> View:
         """All that the persona's prompt is made of, at this moment; `heard`: how `newest` came by ear.
 
-        `instructions` are for this reply. `again`: `newest` stands in the history and has been read there.
+        `instructions` are for this reply. `asked`: by other means than its name, which the prompt has before
+        the words then. `again`: `newest` stands in the history and has been read there.
         """
+        if asked and not again and newest is not None:
+            newest, heard = as_called(persona.name, newest, heard)
         self.forget_old()
         names = {someone.id: someone.name for someone in self.personas}
         touches = self.touches.percepts(persona.id, names, self._clock.now_s())
@@ -293,7 +297,7 @@ class RoomState:
         self.room = msgspec.structs.replace(await asyncio.wrap_future(changed), recipe=self.room.recipe)
         newest = self._transcript.entries[-1].id if len(self._transcript) else 0
         for entry in await asyncio.wrap_future(
-            self._store.read(messages.entries, self.room.id, _LOADED_ENTRIES)
+            self._store.read(messages.entries, self.room.id, KEPT_ENTRIES)
         ):
             if entry.id > newest:
                 self._take(entry)

@@ -88,8 +88,9 @@ def remove(db: Database, name: str) -> Room:
     return room
 
 
-def admit(db: Database, room_name: str, member_name: str) -> Persona | Person:
+def admit(db: Database, room_name: str, member_name: str, *, guest: bool = False) -> Persona | Person:
     """Puts a persona, or else a person, in without a word in the conversation: for a room that starts so.
+    A `guest` is one of `guests` until they leave.
 
     Raises NotFound, and BadInput when it is there already or the room is full.
     """
@@ -101,13 +102,16 @@ def admit(db: Database, room_name: str, member_name: str) -> Persona | Person:
     most, kind = (MAX_PERSONAS, "personas") if isinstance(member, Persona) else (MAX_PEOPLE, "people")
     if len(here) >= most:
         raise BadInput(f"{room.id} is full: {most} {kind}", remedy="let one leave first")
-    db.execute(f"INSERT INTO room_members (room_id, {_column(member)}) VALUES (?, ?)", (room.id, member.id))
+    db.execute(
+        f"INSERT INTO room_members (room_id, {_column(member)}, is_guest) VALUES (?, ?, ?)",
+        (room.id, member.id, int(guest)),
+    )
     return member
 
 
-def join(db: Database, room_name: str, member_name: str, *, at_s: float) -> Room:
+def join(db: Database, room_name: str, member_name: str, *, at_s: float, guest: bool = False) -> Room:
     """A persona, or else a person, comes in. Raises as `admit`."""
-    member = admit(db, room_name, member_name)
+    member = admit(db, room_name, member_name, guest=guest)
     room = get(db, room_name)
     messages.append(db, room.id, "event", f"{member.name} comes in", at_s=at_s)
     return room
@@ -124,6 +128,15 @@ def leave(db: Database, room_name: str, member_name: str, *, at_s: float) -> Roo
     db.execute(f"DELETE FROM room_members WHERE room_id = ? AND {_column(member)} = ?", (room.id, member.id))
     messages.append(db, room.id, "event", f"{member.name} leaves", at_s=at_s)
     return get(db, room.id)
+
+
+def guests(db: Database, room_id: str) -> list[str]:
+    """The ids of the people who are there as guests."""
+    rows = db.execute(
+        "SELECT person_id FROM room_members WHERE room_id = ? AND is_guest AND person_id IS NOT NULL",
+        (room_id,),
+    )
+    return [person_id for (person_id,) in rows]
 
 
 def of_persona(db: Database, persona_id: str) -> list[str]:

@@ -136,6 +136,11 @@ UPDATE recipes SET record = json_remove(
 WHERE json_type(record, '$.floor') = 'text';
 """
 
+# A guest stays as long as a connection does; one that a crash left behind is sent home.
+_GUESTS = """
+ALTER TABLE room_members ADD COLUMN is_guest INTEGER NOT NULL DEFAULT 0 CHECK (is_guest IN (0, 1));
+"""
+
 # What tools want said later; persona_id points nowhere, because whoever set a timer may have been taken out.
 _REMINDERS = """
 CREATE TABLE reminders (
@@ -149,7 +154,7 @@ CREATE TABLE reminders (
 CREATE INDEX reminders_by_room ON reminders (room_id, due_at);
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _VOICES, _SHIPPED_VOICES, _RECIPE_TABLES, _REMINDERS)
+STEPS: tuple[str, ...] = (_FIRST, _VOICES, _SHIPPED_VOICES, _RECIPE_TABLES, _GUESTS, _REMINDERS)
 
 
 def migrate(db: Database, path: Path, fill: Callable[[Database], None]) -> None:

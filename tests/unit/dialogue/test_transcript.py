@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensorium.dialogue.transcript import SpokenReply, Transcript
+from sensorium.dialogue.transcript import KEPT_ENTRIES, SpokenReply, Transcript
 from sensorium.history import Entry
 from sensorium.wire.records import PhraseSpoken
 
@@ -78,7 +78,7 @@ def test_hearing_longer_never_takes_words_away(phrases: list[tuple[list[str], in
     assert everything[: len(spoken.heard_text(more).split())] == spoken.heard_text(more).split()
 
 
-def test_a_transcript_only_grows() -> None:
+def test_what_was_handed_out_of_a_transcript_does_not_change() -> None:
     transcript = Transcript()
     before = transcript.entries
     transcript.append(Entry(id=1, kind="event", text="maya comes in"))
@@ -86,3 +86,12 @@ def test_a_transcript_only_grows() -> None:
     assert before == ()
     assert len(transcript) == 1
     assert transcript.entries[0].text == "maya comes in"
+
+
+def test_a_room_that_is_open_for_weeks_keeps_the_end_of_its_conversation() -> None:
+    transcript = Transcript()
+    for number in range(1, 3 * KEPT_ENTRIES + 1):
+        transcript.append(Entry(id=number, kind="person", text="hello"))
+        ids = [entry.id for entry in transcript.entries]
+        assert ids == list(range(number - len(ids) + 1, number + 1))
+        assert min(number, KEPT_ENTRIES) <= len(ids) <= 2 * KEPT_ENTRIES

@@ -226,6 +226,65 @@ def test_who_goes_on_before_the_reply_is_heard_holds_it() -> None:
     assert taker.handle(Tick(), 1.21) == Interrupt(5)
 
 
+def test_what_was_said_before_somebody_else_is_answered_is_answered_too() -> None:
+    """Given two who finish together, when the other one is answered, then these words are no comment on it:
+    it goes on, and they are a turn."""
+    taker = TurnTaker(HANDS_FREE)
+    decided = decisions(
+        taker,
+        [
+            (0.0, SpeechStarted(1, 0)),
+            (0.8, Words(1, "ada where do you", 12_800)),
+            (0.9, SpeechPaused(1, 14_400, 100, 1.0)),
+            (0.95, ReplyStarted(4)),
+            # the ear's last word comes a little later
+            (1.0, Words(1, "ada where do you live", 14_000)),
+            (1.05, SpeechPaused(1, 16_800, 250, 1.0)),
+        ],
+    )
+
+    assert decided[-3] == Wait(pytest.approx(1.04))
+    assert decided[-1] == Reply("ada where do you live", 14_000)
+    # and what is said from now on is said over the reply again
+    assert decisions(taker, [(2.0, SpeechStarted(2, 32_000)), (2.2, Words(2, "wait stop", 35_000))])[
+        0
+    ] == Hold(4, pytest.approx(3.2))
+    assert taker.handle(Tick(), 2.7) == Interrupt(4)
+
+
+def test_a_cough_meanwhile_neither_interrupts_nor_loses_it() -> None:
+    taker = TurnTaker(HANDS_FREE)
+    decisions(
+        taker,
+        [
+            (0.0, SpeechStarted(1, 0)),
+            (0.8, Words(1, "ada where do you live", 12_800)),
+            (0.9, SpeechPaused(1, 14_400, 100, 1.0)),
+            (0.95, ReplyStarted(4)),
+        ],
+    )
+
+    assert isinstance(taker.handle(SpeechSuspected(1, 14_900), 0.96), Hold)
+    assert taker.handle(Tick(), 1.2) == Resume(4)
+    assert taker.handle(Tick(), 1.3) == Reply("ada where do you live", 12_800)
+
+
+def test_a_nod_before_the_reply_begins_is_none() -> None:
+    taker = TurnTaker(HANDS_FREE)
+    decided = decisions(
+        taker,
+        [
+            (0.0, SpeechStarted(1, 0)),
+            (0.4, Words(1, "mm hm", 6_400)),
+            (0.5, SpeechPaused(1, 8_000, 100, 1.0)),
+            (0.55, ReplyStarted(4)),
+            (2.0, Tick()),
+        ],
+    )
+
+    assert not any(isinstance(d, Reply) for d in decided) and taker.text == ""
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -360,6 +360,23 @@ async def test_joining_is_an_entry_of_the_conversation(house: House) -> None:
 
 
 @pytest.mark.anyio
+async def test_whoever_is_asked_reads_its_name_first_and_the_history_what_was_said(house: House) -> None:
+    """Given somebody who is meant but not named, then only the prompt of that one turn names it."""
+    report = await house.conversation.text_turn("what do you like?", house.sam, to="maya")
+    asked = shown(house.fake_llm.prompts[-1], Tier.VOLATILE)
+    await house.settler.idle()
+    await house.conversation.text_turn("and what else, maya?", house.sam, to="maya")
+
+    assert report.why == "asked" and " maya what do you like" in asked
+    assert stored(house)[0] == ("person", "sam", "what do you like?")
+    again = house.fake_llm.prompts[-1]
+    # what is settled is what was said, so that nothing is read twice
+    assert " maya what do you like" not in shown(again, Tier.SEMI_STABLE)
+    assert "what do you like" in shown(again, Tier.SEMI_STABLE)
+    # and who is called is not called twice
+    assert shown(again, Tier.VOLATILE).count(" maya") == shown(again, Tier.VOLATILE).count(" else maya") + 1
+
+
 async def test_an_unasked_turn_answers_what_stands_last(house: House) -> None:
     """Given a person's message, when a persona is asked to speak, then it answers that, and not itself."""
     with pytest.raises(BadInput, match="nothing to answer"):

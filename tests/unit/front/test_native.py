@@ -55,6 +55,21 @@ async def test_a_voice_turn_is_heard_in_rows_and_spoken_in_codes(native_house: H
     assert [text for _, _, text in stored(house)] == ["maya what do you like", "i like apples"]
 
 
+async def test_whoever_is_asked_by_ear_reads_its_name_before_the_rows(native_house: House) -> None:
+    """Given words that call nobody, when they are meant for somebody, then its prompt calls it."""
+    house, recording = native_house, Recording()
+    house.fake_ear.words = "what do you like"
+
+    report = await house.conversation.voice_turn(
+        at_once(LOUD * 8_000, RATE), RATE, house.sam, recording, to="maya"
+    )
+
+    asked = newest_parts(house.fake_llm.prompts[-1])
+    first_row = next(i for i, part in enumerate(asked) if part.rows)
+    assert asked[first_row - 1].text == " maya" and report.heard == "what do you like"
+    assert stored(house)[0][2] == "what do you like"
+
+
 async def test_a_reply_to_a_slow_listener_waits_in_the_mouth_and_is_whole_in_the_end(
     native_house: House,
 ) -> None:

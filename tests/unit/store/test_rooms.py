@@ -44,6 +44,16 @@ def test_a_person_joins_like_a_persona(store: Store) -> None:
     assert [p.id for p in store.submit(rooms.leave, ROOM, "sam", at_s=1.0).result().people] == ["joe"]
 
 
+def test_a_guest_is_known_as_one_until_they_leave(store: Store) -> None:
+    store.submit(people.put, Person(id="joe", name="Joe")).result()
+    store.submit(rooms.join, ROOM, "joe", at_s=1.0, guest=True).result()
+    assert store.read(rooms.guests, ROOM).result() == ["joe"]
+    store.submit(rooms.leave, ROOM, "joe", at_s=2.0).result()
+    # and whoever comes to stay is none
+    store.submit(rooms.join, ROOM, "joe", at_s=3.0).result()
+    assert store.read(rooms.guests, ROOM).result() == []
+
+
 def test_who_is_there_cannot_come_again_and_who_is_not_cannot_go(store: Store) -> None:
     with pytest.raises(BadInput, match="already"):
         store.submit(rooms.join, ROOM, "maya", at_s=1.0).result()

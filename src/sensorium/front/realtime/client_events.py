@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar, get_args
 
 import msgspec
 
@@ -119,8 +119,7 @@ AnyClientEvent = (
     SessionUpdate | Append | Commit | ClearInput | CreateItem | DeleteItem | RetrieveItem | TruncateItem
     | CreateResponse | CancelResponse | ClearOutput
 )  # fmt: skip
-_decoder: msgspec.json.Decoder[AnyClientEvent] = msgspec.json.Decoder(AnyClientEvent)
-_TYPES = {event.__struct_config__.tag for event in AnyClientEvent.__args__}
+_E = TypeVar("_E")
 
 
 class _Envelope(msgspec.Struct):
@@ -128,40 +127,49 @@ class _Envelope(msgspec.Struct):
     event_id: str | None = None
 
 
-def read(message: str | bytes) -> AnyClientEvent:
-    """Raises Refused, with the event's own id where it can be made out."""
-    if len(message) > MAX_EVENT_BYTES:
-        raise Refused(f"an event has at most {MAX_EVENT_BYTES:,} bytes", code="event_too_large")
-    try:
-        return _decoder.decode(message)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as e:
-        raise _why_not(message, e) from e
+class Reader(Generic[_E]):
+    """Reads messages as one of `events`, a union of structs tagged with their type."""
+
+    def __init__(self, events: Any) -> None:
+        self._decoder: msgspec.json.Decoder[_E] = msgspec.json.Decoder(events)
+        self._types = {event.__struct_config__.tag for event in get_args(events)}
+
+    def read(self, message: str | bytes) -> _E:
+        """Raises Refused, with the event's own id where it can be made out."""
+        if len(message) > MAX_EVENT_BYTES:
+            raise Refused(f"an event has at most {MAX_EVENT_BYTES:,} bytes", code="event_too_large")
+        try:
+            return self._decoder.decode(message)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as e:
+            raise self._why_not(message, e) from e
+
+    def _why_not(self, message: str | bytes, error: Exception) -> Refused:
+        try:
+            envelope = msgspec.json.decode(message, type=_Envelope)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return Refused("the message is no JSON object with a type", code="invalid_json")
+        if envelope.type is None:
+            refused = Refused("an event needs a type", code="missing_required_parameter", param="type")
+        elif envelope.type not in self._types:
+            known = ", ".join(sorted(map(str, self._types)))
+            refused = Refused(
+                f"no event is called {envelope.type[:80]!r}; there is: {known}",
+                code="invalid_value",
+                param="type",
+            )
+        else:
+            text, _, path = str(error).partition(" - at ")
+            missing = "missing required field" in text
+            refused = Refused(
+                text,
+                code="missing_required_parameter" if missing else "invalid_type",
+                param=path.strip("`").removeprefix("$").removeprefix("."),
+            )
+        refused.event_id = (envelope.event_id or "")[:512]
+        return refused
 
 
-def _why_not(message: str | bytes, error: Exception) -> Refused:
-    try:
-        envelope = msgspec.json.decode(message, type=_Envelope)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return Refused("the message is no JSON object with a type", code="invalid_json")
-    if envelope.type is None:
-        refused = Refused("an event needs a type", code="missing_required_parameter", param="type")
-    elif envelope.type not in _TYPES:
-        known = ", ".join(sorted(map(str, _TYPES)))
-        refused = Refused(
-            f"no event is called {envelope.type[:80]!r}; there is: {known}",
-            code="invalid_value",
-            param="type",
-        )
-    else:
-        text, _, path = str(error).partition(" - at ")
-        missing = "missing required field" in text
-        refused = Refused(
-            text,
-            code="missing_required_parameter" if missing else "invalid_type",
-            param=path.strip("`").removeprefix("$").removeprefix("."),
-        )
-    refused.event_id = (envelope.event_id or "")[:512]
-    return refused
+read = Reader[AnyClientEvent](AnyClientEvent).read
 
 
 def id_checked(item_id: str, param: str) -> str:

@@ -24,7 +24,7 @@ _PART_OF = {"system": ("input_text",), "user": ("input_text", "input_audio", "in
 class Item:
     """`kind` is message, function_call or function_call_output. `words`: what a user's message says; None
     while its sound, of `duration_s`, is still being heard; `written` is what stood in writing beside it.
-    `answered`: the room has it."""
+    `answered`: the room has it; `made`: by a response of this session, not given by its client."""
 
     id: str
     kind: str
@@ -35,6 +35,7 @@ class Item:
     written: str = ""
     duration_s: float = 0.0
     answered: bool = False
+    made: bool = False
     call_id: str = ""
     name: str = ""
     arguments: str = ""
@@ -113,9 +114,11 @@ class Items:
         return self._order[place - 1].id if place else None
 
     def unanswered(self) -> list[Item]:
-        """What the user said, and what functions gave, since the last reply."""
-        recent = list(itertools.takewhile(_is_input, reversed(self._order)))
-        return [item for item in reversed(recent) if item.role != "system" and not item.answered]
+        """What the user said, and what functions gave, that the room does not have yet. What a client gave
+        before a reply of its own account was answered elsewhere."""
+        recent = itertools.takewhile(lambda item: item.made or _is_input(item), reversed(self._order))
+        waiting = [item for item in recent if _is_input(item) and item.role != "system" and not item.answered]
+        return waiting[::-1]
 
 
 def _is_input(item: Item) -> bool:

@@ -154,6 +154,7 @@ class Response:
         return self._item
 
     def _add(self, item: Item) -> None:
+        item.made = True
         before = self._items.add(item)
         self._output.append(item)
         index = len(self._output) - 1

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket
 
 from sensorium.errors import BadInput, NotFound, SensoriumError
 from sensorium.front.house import House
-from sensorium.front.realtime import chat, chat_request, socket
+from sensorium.front.realtime import chat, chat_request, live_socket, socket
 from sensorium.front.realtime.chat import Letter
 from sensorium.front.realtime.client_events import Refused
 from sensorium.persona import Persona
@@ -26,6 +26,9 @@ def routes(house: House) -> list[Route | WebSocketRoute]:
 
     async def realtime(websocket: WebSocket) -> None:
         await socket.converse(house, websocket)
+
+    async def live(websocket: WebSocket) -> None:
+        await live_socket.converse(house, websocket)
 
     async def models(request: Request) -> Response:
         return _json({"object": "list", "data": [_model(house, p) for p in house.room.personas]})
@@ -48,6 +51,7 @@ def routes(house: House) -> list[Route | WebSocketRoute]:
 
     return [
         WebSocketRoute("/v1/realtime", realtime),
+        WebSocketRoute("/v1/live/sessions", live),
         Route("/v1/models", models),
         Route("/v1/models/{model}", model),
         Route("/v1/chat/completions", completions, methods=["POST"]),

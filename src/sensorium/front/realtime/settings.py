@@ -73,7 +73,7 @@ Tools = Annotated[tuple[FunctionTool, ...], msgspec.Meta(max_length=128)]
 
 
 class _Format(msgspec.Struct):
-    type: Format
+    type: Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
     rate: Literal[24000] | None = None
 
 

@@ -1,4 +1,4 @@
-"""Sound as Realtime clients want it: PCM16 at 24 kHz and G.711, from and to mono s16le at any rate.
+"""Sound as OpenAI's clients want it: PCM16 at 24 or 16 kHz and G.711, from and to mono s16le at any rate.
 
 All of it is small enough for the event loop: 20 ms take about a tenth of a millisecond.
 """
@@ -12,9 +12,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Format = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
-RATE_HZ: dict[Format, int] = {"audio/pcm": 24_000, "audio/pcmu": 8_000, "audio/pcma": 8_000}
-BYTES_PER_SAMPLE: dict[Format, int] = {"audio/pcm": 2, "audio/pcmu": 1, "audio/pcma": 1}
+Format = Literal["audio/pcm", "audio/pcm;rate=16000", "audio/pcmu", "audio/pcma"]
+RATE_HZ: dict[Format, int] = {
+    "audio/pcm": 24_000, "audio/pcm;rate=16000": 16_000, "audio/pcmu": 8_000, "audio/pcma": 8_000,
+}  # fmt: skip
+BYTES_PER_SAMPLE: dict[Format, int] = {
+    "audio/pcm": 2, "audio/pcm;rate=16000": 2, "audio/pcmu": 1, "audio/pcma": 1,
+}  # fmt: skip
+# What sounds like nothing, one byte of it.
+SILENCE: dict[Format, bytes] = {
+    "audio/pcm": b"\0", "audio/pcm;rate=16000": b"\0", "audio/pcmu": b"\xff", "audio/pcma": b"\xd5",
+}  # fmt: skip
 # Zero crossings of the filter on either side, of the slower rate.
 _CROSSINGS = 12
 _PASSED = 0.92
@@ -22,7 +30,7 @@ _PASSED = 0.92
 
 def to_pcm(data: bytes, audio_format: Format) -> bytes:
     """Mono s16le at the format's own rate. An odd byte at the end of PCM is dropped."""
-    if audio_format == "audio/pcm":
+    if BYTES_PER_SAMPLE[audio_format] == 2:
         return data[: len(data) & ~1]
     table = _ulaw() if audio_format == "audio/pcmu" else _alaw()
     return table[np.frombuffer(data, np.uint8)].astype("<i2").tobytes()
@@ -30,7 +38,7 @@ def to_pcm(data: bytes, audio_format: Format) -> bytes:
 
 def from_pcm(pcm: bytes, audio_format: Format) -> bytes:
     """The inverse: each sample as the nearest code."""
-    if audio_format == "audio/pcm":
+    if BYTES_PER_SAMPLE[audio_format] == 2:
         return pcm
     return _codes(audio_format)[np.frombuffer(pcm, "<i2").astype(np.int32) + 32768].tobytes()
 

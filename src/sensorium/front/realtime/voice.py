@@ -77,6 +77,10 @@ class Voice:
         except TimeoutError:
             self._reports.expected = False
 
+    def ms_of(self, samples: int) -> float:
+        """How long so many samples of the reply are, once it sounds."""
+        return 1000.0 * samples / self._rate_hz if self._rate_hz else 0.0
+
     def heard_until(self, ms: int) -> None:
         """So much was played."""
         self._listener.heard(self._turn_id, ms * self._rate_hz // 1000)

@@ -25,5 +25,11 @@ def application(house: House, hall: Hall, files: dict[str, File], door: Door) ->
         *(Route(path, Files(files).answer, methods=["GET"]) for path in files),
         WebSocketRoute(ROOM_PATH, RoomSocket(hall, house.clock, house.counters).serve),
     ]
-    guard = Middleware(Guard, door=door._replace(open_paths=open_paths), room_path=ROOM_PATH)
+    guard = Middleware(
+        Guard,
+        door=door._replace(open_paths=open_paths),
+        room_path=ROOM_PATH,
+        clock=house.clock,
+        counters=house.counters,
+    )
     return Starlette(routes=routes, middleware=[guard])

@@ -7,7 +7,7 @@ a name of its own. The first is known by its Origin, the second by its Host. Kno
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
@@ -43,11 +43,14 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 
 class Refusal(NamedTuple):
-    """`reason`: one line that tells a person what to do."""
+    """`reason`: one line that tells a person what to do. `is_guess`: a token was given, and is another one;
+    `wait_s`: whole seconds after which to ask again, 0 where that does not help."""
 
     status: HTTPStatus
     code: str
     reason: str
+    is_guess: bool = False
+    wait_s: int = 0
 
 
 class Door(NamedTuple):
@@ -65,8 +68,17 @@ class Door(NamedTuple):
         """Its name; browsers share cookies between the ports of a machine."""
         return f"sensorium-{self.port}"
 
-    def refusal(self, method: str, path: str, headers: Headers, *, websocket: bool = False) -> Refusal | None:
-        """Why this request may not come in; None when it may."""
+    def refusal(
+        self,
+        method: str,
+        path: str,
+        headers: Headers,
+        *,
+        websocket: bool = False,
+        guess: Callable[[], int] = lambda: 0,
+    ) -> Refusal | None:
+        """Why this request may not come in; None when it may. `guess` is asked before a token is looked at:
+        how many seconds to wait first."""
         found: dict[str, list[str]] = {}
         for name, value in headers:
             found.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
@@ -78,11 +90,19 @@ class Door(NamedTuple):
             return Refusal(HTTPStatus.FORBIDDEN, "origin", "only the room's own page may do this")
         if method not in _READING and (refusal := _body_refusal(found)) is not None:
             return refusal
-        if self.token and path not in self.open_paths and not self._has_token(found, websocket=websocket):
-            return Refusal(
-                HTTPStatus.UNAUTHORIZED, "token", "this room needs its token: open the link that was printed"
-            )
+        if self.token and path not in self.open_paths:
+            return self._token_refusal(self._tokens(found, websocket=websocket), guess)
         return None
+
+    def _token_refusal(self, given: list[str], guess: Callable[[], int]) -> Refusal | None:
+        reason = "this room needs its token: open the link that was printed"
+        if not given:
+            return Refusal(HTTPStatus.UNAUTHORIZED, "token", reason)
+        if wait_s := guess():
+            return too_many("too many wrong tokens came from there", wait_s)
+        if any(secrets.compare_digest(one.strip().encode(), self.token.encode()) for one in given):
+            return None
+        return Refusal(HTTPStatus.UNAUTHORIZED, "token", reason, is_guess=True)
 
     def _is_ours(self, host: str) -> bool:
         """Whoever names an address has not been led here by a name of somebody else's."""
@@ -95,7 +115,8 @@ class Door(NamedTuple):
             return False
         return address.is_loopback or not is_loopback(self.host)
 
-    def _has_token(self, found: Mapping[str, list[str]], *, websocket: bool) -> bool:
+    def _tokens(self, found: Mapping[str, list[str]], *, websocket: bool) -> list[str]:
+        """All that the request gives for one."""
         given = [value[7:] for value in found.get("authorization", []) if value[:7].lower() == "bearer "]
         for cookies in found.get("cookie", []):
             given += _cookie(cookies, self.cookie)
@@ -104,7 +125,11 @@ class Door(NamedTuple):
             given += [
                 p.strip()[len(_KEY_PROTOCOL) :] for p in protocols if p.strip().startswith(_KEY_PROTOCOL)
             ]
-        return any(secrets.compare_digest(one.strip().encode(), self.token.encode()) for one in given)
+        return given
+
+
+def too_many(reason: str, wait_s: int) -> Refusal:
+    return Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too_many", f"{reason}: wait {wait_s} s", wait_s=wait_s)
 
 
 def is_loopback(host: str) -> bool:

@@ -19,6 +19,7 @@ from sensorium.front.server.logs import EventLog
 from sensorium.front.server.outbox import Closed, Outbox
 from sensorium.front.server.seat import Seat
 from sensorium.front.told import message, recipe_card
+from sensorium.store import rooms
 from sensorium.wire import page
 from sensorium.wire.events import Cleared, Event, Member
 
@@ -45,6 +46,7 @@ class Hall:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
+            await self._send_guests_home()
             stack.push_async_callback(self._close)
             await stack.enter_async_context(self._background)
             stack.enter_context(self._house.happenings.told_to(self._tell_all))
@@ -115,6 +117,12 @@ class Hall:
             recipe=recipe_card(room.room.recipe),
             protocol=page.PROTOCOL,
         )
+
+    async def _send_guests_home(self) -> None:
+        """Those whom a room that died has left behind."""
+        room = self._house.room
+        for person_id in await asyncio.wrap_future(self._house.store.read(rooms.guests, room.room.id)):
+            await room.leave(person_id)
 
     async def _leave_later(self, seat: Seat) -> None:
         """Unless they are back by then."""

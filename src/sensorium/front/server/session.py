@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from sensorium.errors import BadInput, SensoriumError
+from sensorium.front.rates import Rate
 from sensorium.wire import page
 
 JOIN_S = 10.0
@@ -33,31 +34,13 @@ class Refused(NamedTuple):
     close_code: int = 0
 
 
-class Rate:
-    """So much a second, twice as much at once."""
-
-    def __init__(self, per_s: float) -> None:
-        self._per_s = per_s
-        self._left = per_s * _BURST_S
-        self._at_s: float | None = None
-
-    def takes(self, amount: float, now_s: float) -> bool:
-        passed_s = max(0.0, now_s - self._at_s) if self._at_s is not None else 0.0
-        self._at_s = now_s
-        self._left = min(self._per_s * _BURST_S, self._left + passed_s * self._per_s)
-        if amount > self._left:
-            return False
-        self._left -= amount
-        return True
-
-
 class Session:
     """`take` for every message that comes."""
 
     def __init__(self) -> None:
         self._decoder = page.Decoder(page.FromPage)
-        self._records = Rate(RECORDS_PER_S)
-        self._bytes = Rate(BYTES_PER_S)
+        self._records = Rate(RECORDS_PER_S, _BURST_S * RECORDS_PER_S)
+        self._bytes = Rate(BYTES_PER_S, _BURST_S * BYTES_PER_S)
         self._joined = False
         self._rate_hz = 0
 

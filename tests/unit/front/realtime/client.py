@@ -11,8 +11,9 @@ from openai.types.realtime.realtime_server_event import RealtimeServerEvent
 from pydantic import BaseModel, TypeAdapter
 
 from sensorium.front.realtime.server_events import ServerEvent
-from sensorium.front.realtime.session import Action, Session
+from sensorium.front.realtime.session import Session
 from sensorium.front.realtime.settings import Settings
+from sensorium.front.realtime.wishes import Action
 
 _server_event: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 # What OpenAI's server sends of a session, and its SDK's type of it does not name.
@@ -63,7 +64,7 @@ class Client:
 
 def strictly_parsed(event: ServerEvent) -> dict[str, Any]:
     data = msgspec.json.encode(event)
-    _nothing_more(_server_event.validate_json(data, strict=True), "")
+    nothing_more(_server_event.validate_json(data, strict=True))
     parsed: dict[str, Any] = json.loads(data)
     assert parsed["event_id"]
     return parsed
@@ -73,12 +74,13 @@ def _type(out: ServerEvent | Action) -> str:
     return str(out.__struct_config__.tag) if isinstance(out, ServerEvent) else type(out).__name__
 
 
-def _nothing_more(value: object, path: str) -> None:
+def nothing_more(value: object, path: str = "") -> None:
+    """Every field of it is one that the SDK names."""
     if isinstance(value, BaseModel):
         unknown = {f"{path}{name}" for name in value.model_extra or {}} - _UNNAMED
         assert not unknown, unknown
         for name in value.model_fields_set:
-            _nothing_more(getattr(value, name, None), f"{path}{name}.")
+            nothing_more(getattr(value, name, None), f"{path}{name}.")
     elif isinstance(value, list):
         for inner in value:
-            _nothing_more(inner, path)
+            nothing_more(inner, path)

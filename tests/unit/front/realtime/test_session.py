@@ -463,3 +463,19 @@ def test_a_wrong_event_is_answered_and_changes_nothing(message: str, code: str, 
     assert param is None or error["param"] == param
     assert error.get("event_id") == ("e" if "E" in message else None)
     assert client.session.settings == before and not list(client.session.items) and not client.actions
+
+
+def test_what_is_said_before_a_reply_has_words_is_answered_by_the_next() -> None:
+    """Given a response under way, when something is said before its first word, then it is not lost."""
+    client = Client(modality="text")
+    client.says("hello mira")
+    client.send("response.create")
+    first = client.response_id
+    client.says("and how are you?")
+    client.session.wrote(first, "Hello.")
+    client.session.ended(first, "completed", "Hello.", COST)
+
+    client.new()
+    client.send("response.create")
+
+    assert answer_of(client).words == "and how are you?"

@@ -108,6 +108,16 @@ async def test_a_guest_leaves_with_the_page_and_who_lives_here_stays(
     await played_on(served, house, lambda: hall._seats == {} and served.here() == ["sam"])
 
 
+async def test_guests_that_a_crash_left_behind_are_sent_home(served: Served) -> None:
+    """Given a guest whose front died, when the room is opened again, then only who lives here is there."""
+    gone = await served.person_called("Alice")
+    await served.room.join(gone.id, guest=True)
+    assert served.here() == ["sam", "alice"]
+
+    async with Hall(served, EventLog(speech=False), kept_s=0.0):  # type: ignore[arg-type]
+        assert served.here() == ["sam"]
+
+
 async def test_a_seat_is_kept_for_a_while(served: Served) -> None:
     async with Hall(served, EventLog(speech=False), kept_s=60.0) as hall:  # type: ignore[arg-type]
         seat, outbox = await come(hall, served, "Alice")

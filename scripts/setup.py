@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".sensorium-stamp"
-EXTRAS = {"run": "espeak", "test": "espeak,stt,train"}
+EXTRAS = {"run": "espeak", "test": "espeak,stt,mcp,train"}
 GROUPS = {"run": [], "test": ["dev", "compat", "browser"]}
 BROWSERS = ("chromium", "chromium-browser")
 

@@ -18,6 +18,8 @@ from sensorium.errors import BadInput, NotFound
 FILE_NAME = "config.toml"
 MAX_FILE_BYTES = 64_000
 HOME_VARIABLE = "SENSORIUM_HOME"
+# Only in the file: no variable of the environment overrides them.
+TABLES = ("mcp",)
 
 
 def _range(low: int, high: int, description: str) -> msgspec.Meta:
@@ -26,6 +28,25 @@ def _range(low: int, high: int, description: str) -> msgspec.Meta:
 
 def _text(description: str) -> msgspec.Meta:
     return msgspec.Meta(min_length=1, max_length=400, description=description)
+
+
+_ServerName = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_-]{0,31}$")]
+_Argument = Annotated[str, msgspec.Meta(max_length=4_000)]
+_Arguments = Annotated[tuple[_Argument, ...], msgspec.Meta(max_length=64)]
+_Words = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+_Environment = Annotated[dict[_Words, _Argument], msgspec.Meta(max_length=64)]
+_Phrases = dict[_Words, Annotated[tuple[_Words, ...], msgspec.Meta(max_length=64)]]
+
+
+class McpServer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One MCP server over stdio: the command that starts it, and what it is given of the environment.
+    `phrases`: of its tools, how people ask for them; a call may take `limit_s`."""
+
+    command: Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
+    args: _Arguments = ()
+    env: _Environment = {}
+    phrases: _Phrases = {}
+    limit_s: Annotated[float, msgspec.Meta(ge=0.1, le=120.0)] = 10.0
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,6 +98,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ),
     ] = ""
     store: Annotated[str, _text("the SQLite file, relative to the home folder")] = "sensorium.db"
+    mcp: Annotated[
+        dict[_ServerName, McpServer],
+        msgspec.Meta(
+            max_length=32,
+            description="MCP servers that give tools, a table each: docs/tools.md (extra `mcp`)",
+        ),
+    ] = {}
     home: str = ""
 
     @classmethod
@@ -89,7 +117,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         home = home_folder(environment) if home is None else home
         config = _checked({**_read(home / FILE_NAME), "home": str(home)}, str(home / FILE_NAME), strict=True)
         for key in keys():
-            value = environment.get(variable(key))
+            value = environment.get(variable(key)) if key not in TABLES else None
             if value is not None:
                 config = _checked({**msgspec.structs.asdict(config), key: value}, variable(key), strict=False)
         return config

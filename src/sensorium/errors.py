@@ -102,11 +102,17 @@ class WorkerFailed(SensoriumError):
     code = "worker_failed"
 
 
+class ToolFailed(SensoriumError):
+    """A tool was called and raised, hung, gave something unusable, or its server died."""
+
+    code = "tool_failed"
+
+
 BY_CODE: dict[str, type[SensoriumError]] = {
     cls.code: cls
     for cls in (
         SensoriumError, BadInput, NotFound, MissingExtra, BundleError, AdapterError,
-        UnstableSource, ContextFull, StoreError, WorkerDied, WorkerFailed,
+        UnstableSource, ContextFull, StoreError, WorkerDied, WorkerFailed, ToolFailed,
     )
 }  # fmt: skip
 

@@ -18,6 +18,8 @@ from sensorium.request import Sampling
 
 MAX_FILE_BYTES = 64_000
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+# One of an MCP server is called server.tool.
+_TOOL = re.compile(r"[a-z][a-z0-9_-]{0,31}(\.[A-Za-z0-9_-]{1,64})?")
 
 FloorPolicy = Literal["addressed", "last_speaker", "round_robin"]
 Follow = Literal["called", "round", "chain"]
@@ -95,6 +97,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     senses: Senses = Senses()
     budgets: Budgets = Budgets()
     sampling: Sampling = Sampling()
+    tools: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(max_length=64, description="names of those that personas may use: sensorium tool list"),
+    ] = ("notes", "timer")
 
 
 # Of Sampling, which travels the wire and allows there what a file does not.
@@ -123,6 +129,7 @@ def check(recipe: Recipe) -> Recipe:
             raise BadInput(f"{field}: {value} is no number of seconds")
     _converted(msgspec.to_builtins(recipe))
     _check_sampling(recipe.sampling)
+    _check_tools(recipe.tools)
     return recipe
 
 
@@ -183,6 +190,14 @@ def _check_sampling(sampling: Sampling) -> None:
             raise BadInput(f"sampling.{field}: {value} is outside {low} to {high}")
     if len(sampling.grammar) > MAX_GRAMMAR_CHARS:
         raise BadInput(f"sampling.grammar: {len(sampling.grammar)} characters; at most {MAX_GRAMMAR_CHARS}")
+
+
+def _check_tools(tools: tuple[str, ...]) -> None:
+    for name in tools:
+        if not _TOOL.fullmatch(name):
+            raise BadInput(f"{name[:80]!r} is no name of a tool", remedy="see: sensorium tool list")
+        if tools.count(name) > 1:
+            raise BadInput(f"tool {name!r} is named twice")
 
 
 def _value(value: object) -> str:

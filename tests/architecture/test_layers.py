@@ -21,7 +21,7 @@ PACKAGE = ROOT / "src" / "sensorium"
 
 BASE = {
     "config", "errors", "clock", "audio", "metrics", "trace", "persona", "request", "recipe", "history",
-    "budgets", "quality", "refusals", "garbage", "priority",
+    "budgets", "quality", "refusals", "garbage", "priority", "asking", "quantities",
 }  # fmt: skip
 OUTERMOST = {"cli", "bench", "__main__"}
 SENSES = {"inference", "hearing", "speech", "vision"}
@@ -35,6 +35,7 @@ HOUSE = {
     "bundles": set(),
     "voices": {"bundles"},
     "store": set(),
+    "tools": set(),
     "inference": {"bundles"},
     "hearing": {"bundles"},
     "speech": {"bundles"},
@@ -51,6 +52,7 @@ LIBRARIES = {
     "hearing": {"samplerate", "pocketsphinx"},
     "speech": {"espeakng_loader", "samplerate"},
     "vision": {"simplejpeg", "pyspng"},
+    "tools": {"mcp", "mcp_types", "jsonschema", "referencing"},
     "tuning": {"torch", "gguf"},
     "workers": {"psutil"},
     "front": {"psutil", "uvloop", "starlette", "uvicorn"},

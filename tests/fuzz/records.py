@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sensorium.wire import records
 
-WORKERS = ("Llm", "Hearing", "Speech", "Vision")
+WORKERS = ("Llm", "Hearing", "Speech", "Vision", "Tools")
 UNIONS = {way + worker: getattr(records, way + worker) for way in ("To", "From") for worker in WORKERS}
 
 # Few ids, so that records meet; and the ends of what an integer holds.

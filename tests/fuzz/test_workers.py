@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.fuzz.examples import fuzz
-from tests.fuzz.records import of_union
+from tests.fuzz.records import anything, of_union
 from tests.fuzz.test_files import damaged
 from tests.unit.workers.conftest import Front
 from tests.unit.workers.test_hearing import SAID, SPEECH
@@ -30,13 +30,17 @@ from sensorium.speech.fake import FakeDecoder, FakeTextToSpeech
 from sensorium.speech.mouth import Engine
 from sensorium.speech.native import NativeVoice
 from sensorium.speech.synthesizer import BridgedVoice
+from sensorium.tools.loading import installed
+from sensorium.tools.mcp_servers import State
 from sensorium.wire import framing
 from sensorium.wire.records import (
+    CallTool,
     CloseEar,
     EarClosed,
     Failed,
     FromHearing,
     FromSpeech,
+    FromTools,
     FromVision,
     Hear,
     Inspect,
@@ -54,7 +58,9 @@ from sensorium.wire.records import (
     Stats,
     Stop,
     ToHearing,
+    ToolAnswer,
     ToSpeech,
+    ToTools,
     ToVision,
     Unchanged,
     Words,
@@ -62,6 +68,7 @@ from sensorium.wire.records import (
 from sensorium.workers.hearing import HearingWorker
 from sensorium.workers.shell import Shell
 from sensorium.workers.speech import SpeechWorker
+from sensorium.workers.tools import ToolsWorker
 
 # Above all that fuzzed records name, below what they may.
 fresh_ids = itertools.count(1 << 40)
@@ -104,6 +111,14 @@ def mouths(run_worker) -> dict[str, Front]:
         return run_worker(FromSpeech, ToSpeech, make)
 
     return {name: run(engine) for name, engine in engines.items()}
+
+
+@pytest.fixture
+def tools(run_worker, tmp_path) -> Front:
+    def make(shell: Shell) -> ToolsWorker:
+        return ToolsWorker(shell, installed([]), State, tmp_path, Counters())
+
+    return run_worker(FromTools, ToTools, make)
 
 
 @fuzz
@@ -156,6 +171,22 @@ def test_the_mouth(mouths: dict[str, Front], engine: str, data):
     num_samples = sum(len(pcm) // 2 for record, pcm in told if isinstance(record, Sound))
     spoken = told[-1][0]
     assert isinstance(spoken, Spoken) and spoken.num_samples == num_samples > 0
+
+
+@fuzz
+@given(messages=sends("ToTools"), arguments=st.text(max_size=40) | anything.map(repr))
+def test_the_tools(tools: Front, messages, arguments):
+    """given any calls with any arguments, when a good one comes, then it is answered"""
+    send_all(tools, messages)
+    names = ("notes", "timer", "nothing")
+    asked = [CallTool(next(fresh_ids), name, arguments, "room", "maya") for name in names]
+    send_all(tools, [(call, b"") for call in asked])
+    call_id = next(fresh_ids)
+    tools.send(CallTool(call_id, "timer", '{"action": "left"}', "room", "maya"))
+    while (told := tools.receive()[0]) != ToolAnswer(call_id, "there is no timer"):
+        if isinstance(told, Failed) and told.turn_id == call_id:
+            assert told.message == "8 tools are at work already"
+            tools.send(CallTool(call_id := next(fresh_ids), "timer", '{"action": "left"}', "room", "maya"))
 
 
 NOISE = np.random.default_rng(11)

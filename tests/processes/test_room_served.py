@@ -68,7 +68,7 @@ def opened(place: Place, *options: str) -> Iterator[tuple[Open, Any]]:
             child.send_signal(signal.SIGINT)
             out, err = child.communicate(timeout=PATIENCE_S)
             assert (child.returncode, out, err) == (130, "", "\n")
-            assert len(workers) == 4 and all_gone(workers)
+            assert len(workers) == 5 and all_gone(workers)
     finally:
         child.kill()
         child.communicate()
@@ -357,7 +357,7 @@ def test_a_page_elsewhere_cannot_read_or_change_anything(room: Open) -> None:
 def test_what_the_page_and_prometheus_read(room: Open) -> None:
     status, body = room.get("/")
     assert status == 200 and body.lstrip().lower().startswith(b"<!doctype html>")
-    assert json.loads(room.get("/healthz")[1])["workers"] == ["llm", "hearing", "speech", "vision"]
+    assert json.loads(room.get("/healthz")[1])["workers"] == ["llm", "hearing", "speech", "vision", "tools"]
     assert json.loads(room.get("/api/room")[1])["sees"] is True
     newest = json.loads(room.get("/api/history?count=3")[1])["messages"]
     older = json.loads(room.get(f"/api/history?count=2&before={newest[0]['entry_id']}")[1])["messages"]
@@ -413,7 +413,7 @@ def test_behind_a_token_only_who_has_it_comes_in_and_the_end_is_told(place: Plac
             assert judy.closed() == (1012, "the room has closed")
             out, err = child.communicate(timeout=PATIENCE_S)
         assert (child.returncode, out, err) == (0, "", "")
-        assert len(workers) == 4 and all_gone(workers)
+        assert len(workers) == 5 and all_gone(workers)
         assert TOKEN not in (place.home / "logs" / "room.log").read_text()
 
 

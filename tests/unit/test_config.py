@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sensorium.config import Config, home_folder, keys, variable
+from sensorium.config import TABLES, Config, home_folder, keys, variable
 from sensorium.errors import BadInput
 
 DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -116,5 +116,8 @@ def _row(key: str) -> str:
         allowed = "`true`, `false`"
     elif allowed == "string":
         allowed = "text"
+    elif allowed == "object":
+        allowed = "a table each"
     default = msgspec.json.encode(schema["default"]).decode()
-    return f"| `{key}` | `{default}` | {allowed} | `{variable(key)}` | {schema['description']} |"
+    where = "only in the file" if key in TABLES else f"`{variable(key)}`"
+    return f"| `{key}` | `{default}` | {allowed} | {where} | {schema['description']} |"

@@ -194,7 +194,9 @@ def _rows() -> list[str]:
 
 
 def _row(name: str, field: dict[str, object]) -> str:
-    allowed = {"boolean": "`true`, `false`", "string": "text"}.get(str(field.get("type")), "")
+    allowed = {"boolean": "`true`, `false`", "string": "text", "array": "names"}.get(
+        str(field.get("type")), ""
+    )
     if "minimum" in field:
         allowed = f"{field['minimum']:g} to {field['maximum']:g}"
     elif "enum" in field:

@@ -20,6 +20,7 @@ from sensorium.cli.running import (
     run_async,
     said,
     seated,
+    tool_turns,
     totals,
     write_reply,
 )
@@ -44,9 +45,10 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """`sight` is what was seen of the picture, `stats` as `House.stats` gives them."""
+    """`reports`: the answer, and what a tool gave later, if one was at work. `sight` is what was seen of the
+    picture, `stats` as `House.stats` gives them."""
 
-    report: TurnReport
+    reports: list[TurnReport]
     sight: Sight | None
     stats: dict[str, Any]
 
@@ -91,17 +93,20 @@ def ask(
         speaks = out is not None or wav is not None
         adapter = adapter.absolute() if adapter is not None else None
         turn = _turn(config, room, persona_id, question, adapter, speaks=speaks, quiet=json)
-        report, sight, stats = run_async(turn)
+        reports, sight, stats = run_async(turn)
         # Before the file is written: an answer that was given is not lost with a full disk.
         if sight is not None:
             output.text(f"in view: {', '.join(sight.things) or 'nothing known'}")
-        output.text(f"{report.persona}: {said(report)}")
-        output.text(f"  heard {report.heard!r}; {cost(report)}")
+        for report in reports:
+            output.text(f"{report.persona}: {said(report)}")
+            output.text(f"  heard {report.heard!r}; {cost(report)}")
         path = ""
         if out is not None:
-            path = write_reply(out, report)
+            path = write_reply(out, reports[-1])
             output.text(f"  {path or '(nothing was said aloud)'}")
-        output.result({"turns": [report.row(path)], "picture": _picture_row(sight), **totals(stats)})
+        paths = [*("" for _ in reports[1:]), path]
+        rows = [report.row(at) for report, at in zip(reports, paths, strict=True)]
+        output.result({"turns": rows, "picture": _picture_row(sight), **totals(stats)})
 
 
 async def _turn(
@@ -116,7 +121,8 @@ async def _turn(
 ) -> Answer:
     recording = Recording() if speaks else None
     sees = bool(question.picture)
-    house = House(config, room=room, hears=bool(question.pcm), speaks=speaks, sees=sees)
+    hears = bool(question.pcm)
+    house = House(config, room=room, hears=hears, speaks=speaks, sees=sees, tools=True)
     async with opened(house, quiet=quiet, warm=(persona_id,)):
         if adapter is not None:
             await house.use_adapter(persona_id, adapter)
@@ -128,7 +134,10 @@ async def _turn(
         else:
             report = await house.turn_text(question.text, to=persona_id, publisher=recording)
         raise_failed(report)
-        return Answer(report, sight, await house.stats())
+        reports = [report]
+        with tool_turns(house, reports.append):
+            await house.tools_idle()
+        return Answer(reports, sight, await house.stats())
 
 
 def _question(wav: Path | None, text: str | None, image: Path | None) -> Question:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from sensorium.cli.output import Home, Json, Output, run
-from sensorium.cli.running import cost, opened, run_async, said, seated, totals
+from sensorium.cli.running import cost, opened, run_async, said, seated, tool_turns, totals
 from sensorium.config import Config
 from sensorium.errors import BadInput, NotFound
 from sensorium.front.house import House
@@ -49,24 +49,32 @@ def chat(
 async def _talk(config: Config, room: str, to: str, output: Output) -> dict[str, Any]:
     turns: list[dict[str, object]] = []
     at_terminal = sys.stdin.isatty()
-    house = House(config, room=room, hears=False, speaks=False)
-    async with opened(house, quiet=output.as_json):
-        if at_terminal:
-            output.text(f"In {house.room.room.name}: {_who(house)}.\n{_HELP}")
-        async for line in typed_lines(sys.stdin.fileno(), prompt="> " if at_terminal else ""):
-            words = line.strip()
-            if words and not at_terminal:
-                output.text(f"{config.person}: {words}")
-            if words == "/quit":
-                break
-            try:
-                if words.startswith("/"):
-                    _obey(words, house, output)
-                elif words:
-                    turns += await _turn(house, words, to, output)
-            except BadInput as e:
-                output.complain(e)
-        return {"turns": turns, **totals(await house.stats())}
+    house = House(config, room=room, hears=False, speaks=False, tools=True)
+
+    def unasked(report: TurnReport) -> None:
+        turns.append(report.row())
+        _show(report, output)
+
+    # Before it is opened: what was over meanwhile is said at once.
+    with tool_turns(house, unasked):
+        async with opened(house, quiet=output.as_json):
+            if at_terminal:
+                output.text(f"In {house.room.room.name}: {_who(house)}.\n{_HELP}")
+            async for line in typed_lines(sys.stdin.fileno(), prompt="> " if at_terminal else ""):
+                words = line.strip()
+                if words and not at_terminal:
+                    output.text(f"{config.person}: {words}")
+                if words == "/quit":
+                    break
+                try:
+                    if words.startswith("/"):
+                        _obey(words, house, output)
+                    elif words:
+                        turns += await _turn(house, words, to, output)
+                except BadInput as e:
+                    output.complain(e)
+            await house.tools_idle()
+            return {"turns": turns, **totals(await house.stats())}
 
 
 def _obey(command: str, house: House, output: Output) -> None:
@@ -85,14 +93,18 @@ async def _turn(house: House, words: str, to: str, output: Output) -> list[dict[
 
     def told(report: TurnReport) -> None:
         turns.append(report.row())
-        if report.persona or report.error:
-            output.text(f"{report.persona or 'nobody'}: {said(report)}   [{cost(report)}]")
-        else:
-            output.text("  (nobody felt addressed; say a name)")
+        _show(report, output)
 
     told(await house.turn_text(words, to=to))
     await carry_on(house.follow_up, told)
     return turns
+
+
+def _show(report: TurnReport, output: Output) -> None:
+    if report.persona or report.error:
+        output.text(f"{report.persona or 'nobody'}: {said(report)}   [{cost(report)}]")
+    else:
+        output.text("  (nobody felt addressed; say a name)")
 
 
 async def typed_lines(fd: int, *, prompt: str = "") -> AsyncIterator[str]:

@@ -12,6 +12,7 @@ from ctypes.util import find_library
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import psutil
@@ -19,6 +20,8 @@ import psutil
 from sensorium import priority
 from sensorium.bundles import catalogue
 from sensorium.cli.output import Home, Json, run
+from sensorium.cli.running import run_async
+from sensorium.cli.tool import offered_by
 from sensorium.config import Config
 from sensorium.errors import SensoriumError
 from sensorium.store.store import Store
@@ -27,6 +30,10 @@ _PACKAGES = (
     "llama-cpp-python", "onnxruntime", "numpy", "msgspec", "apsw", "samplerate", "simplejpeg", "pyspng",
     "psutil", "starlette", "uvicorn", "websockets",
 )  # fmt: skip
+
+
+# MCP servers that are slower are told of.
+_TOOLS_S = 10.0
 
 
 class Finding(NamedTuple):
@@ -39,7 +46,8 @@ class Finding(NamedTuple):
 
 
 def examine(config: Config) -> list[Finding]:
-    """Looks at everything once. Starts no worker; opens the store as every command does."""
+    """Looks at everything once. Starts no worker but that of the tools; opens the store as every command
+    does."""
     home = Path(config.home)
     return [
         Finding("python", "ok", f"{platform.python_version()} at {sys.executable}"),
@@ -47,6 +55,7 @@ def examine(config: Config) -> list[Finding]:
         _bundle(config.bundle),
         _espeak(),
         _extra("pocketsphinx", "speech-to-text for human voices", "stt"),
+        *_tools(config),
         _home(home),
         _store(config.store_path),
         _machine(),
@@ -86,6 +95,22 @@ def _extra(module: str, what: str, extra: str) -> Finding:
     if find_spec(module) is not None:
         return Finding(module, "ok", f"{metadata.version(module)}: {what}")
     return Finding(module, "optional", f"not installed: {what}", f'pip install "sensorium[{extra}]"')
+
+
+def _tools(config: Config) -> Iterator[Finding]:
+    """As a room would find them; their worker is started for that, and what config.toml names."""
+    try:
+        with TemporaryDirectory() as logs:
+            offered = run_async(offered_by(config, _TOOLS_S, Path(logs)))
+    except SensoriumError as e:
+        yield Finding("tools", "missing", e.message, e.remedy or "see: sensorium tool list")
+        return
+    yield Finding("tools", "ok", ", ".join(card.name for card in offered.tools))
+    for problem in offered.problems:
+        yield Finding(f"tool {problem.name}", "optional", problem.message, "see: docs/tools.md")
+    for name in offered.starting:
+        slow = f"its MCP server has said nothing for {_TOOLS_S:g} s"
+        yield Finding(f"tool {name}", "optional", slow, "see: sensorium tool list")
 
 
 def _home(home: Path) -> Finding:

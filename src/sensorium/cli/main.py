@@ -23,6 +23,7 @@ COMMANDS = (
     ("voice", "sensorium.cli.voice:app", "List, show, train, preview, add, assign, ... voices."),
     ("room", "sensorium.cli.room:app", "List, show, create and remove rooms; join, leave, recipe, history."),
     ("recipe", "sensorium.cli.recipe:app", "What a room is for: list, show, check, add, remove recipes."),
+    ("tool", "sensorium.cli.tool:app", "List, show and call tools: what personas can do beside talking."),
     (
         "explain",
         "sensorium.cli.explain:explain",

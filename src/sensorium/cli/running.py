@@ -27,6 +27,7 @@ from sensorium.front.report import TurnReport
 from sensorium.store import personas, rooms
 from sensorium.store.database import Database
 from sensorium.store.store import Store
+from sensorium.wire.events import Event, TurnBegan, TurnEnded
 from sensorium.wire.records import MAX_PICTURE_BYTES
 
 T = TypeVar("T")
@@ -72,6 +73,24 @@ async def opened(house: House, *, quiet: bool, warm: tuple[str, ...] = ()) -> As
             if persona_id in (warm or house.adapters.problems):
                 show_error(problem, False)
         yield house
+
+
+@contextmanager
+def tool_turns(house: House, told: Callable[[TurnReport], None]) -> Iterator[None]:
+    """Inside, `told` is called with each turn in which a persona said unasked what a tool gave."""
+    begun: set[int] = set()
+
+    def take(event: Event) -> None:
+        match event:
+            case TurnBegan(turn_id=turn_id, why="tool"):
+                begun.add(turn_id)
+            case TurnEnded(turn_id=turn_id) if turn_id in begun:
+                report = house.conversation.last_report
+                assert report is not None and report.turn_id == turn_id
+                told(report)
+
+    with house.happenings.told_to(take):
+        yield
 
 
 def seated(config: Config, room: str, name: str) -> str:

@@ -92,7 +92,7 @@ def up(
             door = Door(config.host, bound, config.token, _names())
             if recipe:
                 _play_by(config, recipe)
-            house = House(config, sees=catalogue.find(config.bundle).capabilities.image_in)
+            house = House(config, sees=catalogue.find(config.bundle).capabilities.image_in, tools=True)
             log = logs.EventLog(speech=log_speech)
             run_async(_serve(house, page, listener, door, log, output, browser=browser and not json))
 

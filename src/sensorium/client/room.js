@@ -2,6 +2,7 @@
 
 const MAX_ENTRIES = 300;
 const MAX_TURNS = 32;
+const MAX_CALLS = 100;
 const SEES_MS = 4000;
 
 /**
@@ -9,6 +10,8 @@ const SEES_MS = 4000;
  *   turn_id: number, at_s: number, unheard?: string}} Entry
  * @typedef {{turn_id: number, persona_id: string, text: string, spoken: string, held: boolean,
  *   outcome: string}} Turn
+ * @typedef {{call_id: number, persona_id: string, tool: string, arguments: string, behind: number,
+ *   outcome: string, text: string}} Call of a tool; it stands behind the entry of that number
  */
 
 /** A room before anybody came. */
@@ -25,6 +28,7 @@ export function nowhere() {
     /** @type {Entry[]} */ entries: [],
     /** @type {Map<string, {speaking: boolean, text: string}>} */ hearing: new Map(),
     /** @type {Map<number, Turn>} */ turns: new Map(),
+    /** @type {Map<number, Call>} */ calls: new Map(),
     /** @type {Set<string>} */ workersDown: new Set(),
     lookedMs: -Infinity,
     looked: { person_id: "", number: 0 },
@@ -46,6 +50,7 @@ const takes = {
     room.hearing.clear();
     room.turns.clear();
     room.workersDown.clear();
+    room.calls.clear();
     if (!same) room.entries = [];
     for (const entry of record.history) add(room, entry);
   },
@@ -109,6 +114,17 @@ const takes = {
     room.lookedMs = nowMs;
   },
 
+  ToolCalled(room, { call_id, persona_id, tool, arguments: given }) {
+    const behind = room.entries.at(-1)?.entry_id ?? 0;
+    room.calls.set(call_id, { call_id, persona_id, tool, arguments: given, behind, outcome: "", text: "" });
+    if (room.calls.size > MAX_CALLS) room.calls.delete(room.calls.keys().next().value);
+  },
+
+  ToolEnded(room, { call_id, outcome, text }) {
+    const call = room.calls.get(call_id);
+    if (call) Object.assign(call, { outcome, text });
+  },
+
   WorkerDown: (room, { worker }) => room.workersDown.add(worker),
   WorkerUp: (room, { worker }) => room.workersDown.delete(worker),
   Stats(room, { type, ...stats }) {
@@ -134,6 +150,14 @@ export function running(room) {
 export function told(room) {
   const entered = new Set(room.entries.map((entry) => entry.turn_id));
   return [...room.turns.values()].filter((t) => !t.outcome || (t.spoken && !entered.has(t.turn_id)));
+}
+
+/** Entries that stand, and between them the calls of tools. @returns {(Entry | Call)[]} */
+export function kept(room) {
+  const lines = [...room.entries, ...room.calls.values()];
+  const at = (line) => line.entry_id ?? line.behind;
+  // Sorting is stable: a call stands behind its entry, and calls stand in their order.
+  return lines.sort((a, b) => at(a) - at(b) || Number("call_id" in a) - Number("call_id" in b));
 }
 
 /**

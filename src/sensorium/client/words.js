@@ -73,6 +73,7 @@ const WORKERS = {
   llm: ["The minds are restarting.", "Nobody can answer for some seconds; what was said is kept."],
   hearing: ["The ears are restarting.", "Nobody hears you for a moment. You can type meanwhile."],
   speech: ["The voices are restarting.", "Answers come in writing for a moment."],
+  tools: ["The tools are restarting.", "Timer, notes and the like are back in a moment."],
   vision: ["The eyes are restarting.", "Nobody sees your camera for a moment."],
 };
 
@@ -80,6 +81,21 @@ const WORKERS = {
 export function workerDown(worker) {
   const [text, remedy] = WORKERS[worker] ?? [`The ${worker} worker is restarting.`, "It takes a moment."];
   return { text, remedy };
+}
+
+/**
+ * A call of a tool as one line: what was given to it, by name.
+ * @param {string} who
+ * @param {{tool: string, arguments: string}} call
+ */
+export function toolLine(who, { tool, arguments: given }) {
+  let values = [];
+  try {
+    values = Object.entries(JSON.parse(given)).map(([name, value]) => `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`);
+  } catch {
+    values = [given];
+  }
+  return [`${who} uses ${tool}`, values.join(", ")].filter(Boolean).join(": ");
 }
 
 /** @param {import("./net/connection.js").Phase} phase @returns {Telling} */

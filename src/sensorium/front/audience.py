@@ -81,6 +81,10 @@ class Audience:
         """For the turns of that listener: everybody hears them; how far is what that one reports."""
         return _Led(self, listener)
 
+    def to_all(self) -> Publisher:
+        """For turns that nobody asked for: how far they were heard is what the player reckons."""
+        return _Led(self, None)
+
     async def send(self, turn_id: int, pcm: bytes, sample_rate_hz: int) -> None:
         if turn_id <= self._cleared_id:
             return
@@ -97,12 +101,12 @@ class Audience:
     async def played(self, turn_id: int) -> None:
         await self._player.played(turn_id)
 
-    def heard_samples(self, turn_id: int, listener: Listener) -> int:
+    def heard_samples(self, turn_id: int, listener: Listener | None) -> int:
         """Never more than was sent."""
         silent_s = self._clock.now_s() if self._silent_since_s is None else self._silent_since_s
         if turn_id != self._turn_id:
             return 0
-        reported = listener.report(turn_id, silent_s - REPORT_S)
+        reported = listener.report(turn_id, silent_s - REPORT_S) if listener is not None else None
         heard = self._player.heard_samples(turn_id) if reported is None else reported
         return min(heard, self._num_sent)
 
@@ -130,7 +134,7 @@ class Audience:
 class _Led:
     """A `Publisher`."""
 
-    def __init__(self, audience: Audience, listener: Listener) -> None:
+    def __init__(self, audience: Audience, listener: Listener | None) -> None:
         self._audience = audience
         self._listener = listener
         self.send_audio = audience.send

@@ -25,8 +25,10 @@ from sensorium.front.report import Draft, TurnReport
 from sensorium.front.room import RoomState
 from sensorium.front.running import Running
 from sensorium.front.settling import Settler
+from sensorium.front.source import Source, check_text
+from sensorium.front.tooling import Result, Tooling
 from sensorium.front.vision_link import Sight, VisionLink
-from sensorium.history import MAX_ENTRY_CHARS, Entry
+from sensorium.history import Entry
 from sensorium.metrics import Counters
 from sensorium.persona import Persona
 from sensorium.prompting.view import View
@@ -53,17 +55,7 @@ class Parts(NamedTuple):
     trace: Trace
     counters: Counters
     tell: Tell = to_nobody
-
-
-class _Source(NamedTuple):
-    """Where the newest message comes from: a person, maybe by ear, or an entry that stands in the history.
-    `instructions`: what the persona is told beside it, for this turn only; `grammar`: all it may say."""
-
-    person: Person | None = None
-    entry: Entry | None = None
-    by_ear: Utterance | None = None
-    instructions: str = ""
-    grammar: str = ""
+    tools: Tooling | None = None
 
 
 class Conversation:
@@ -93,18 +85,19 @@ class Conversation:
         publisher: Publisher | None = None,
         instructions: str = "",
         grammar: str = "",
+        tools: bool = False,
     ) -> TurnReport:
         """A message and its reply, spoken aloud if there is a publisher. `to` names who must answer;
         `instructions` are for this reply only, and for minds that read prose. With a `grammar` nothing is
-        said: the report's `chosen` is what the mind picked of it.
+        said: the report's `chosen` is what the mind picked of it. `tools`: the room's may be used for it.
 
         Raises BadInput for an empty or too long message, NotFound for `to`; then nothing was stored. What
         goes wrong later is in the report.
         """
-        _check_text(text.strip())
+        check_text(text.strip())
         async with self._one_at_a_time:
             utterance = typed(self._parts.clock, text.strip())
-            source = _Source(person, None, None, instructions, grammar)
+            source = Source(person, None, None, instructions, grammar, tools)
             return await self._turn(utterance, self._choose(utterance, to), publisher, source)
 
     async def voice_turn(
@@ -129,7 +122,7 @@ class Conversation:
         opened = parts.ears.open(sound, sample_rate_hz, person, to=to, endpointing=endpointing)
         async with opened as microphone:
             utterance = await microphone.utterance()
-        return await self.heard_turn(utterance, person, publisher, to=to)
+        return await self.heard_turn(utterance, person, publisher, to=to, tools=True)
 
     async def heard_turn(
         self,
@@ -139,14 +132,15 @@ class Conversation:
         *,
         to: str = "",
         instructions: str = "",
+        tools: bool = False,
     ) -> TurnReport:
         """What a microphone heard, and its reply. Raises BadInput when no words were understood."""
-        _check_text(utterance.text)
+        check_text(utterance.text)
         # The mind knows its name; the ear may have spelt it otherwise.
         here = [p.name for p in self._parts.room.personas]
         named = utterance._replace(text=with_names(utterance.text, here))
         async with self._one_at_a_time:
-            source = _Source(person, by_ear=utterance, instructions=instructions)
+            source = Source(person, by_ear=utterance, instructions=instructions, tools=tools)
             return await self._turn(named, self._choose(named, to), publisher, source)
 
     async def unasked_turn(
@@ -161,8 +155,18 @@ class Conversation:
             choice, last = Choice(parts.room.persona(to).id, "asked"), parts.room.last_entry
             if last is None or last.speaker_id == choice.persona_id:
                 raise BadInput("there is nothing to answer yet", remedy="say something first")
-            source = _Source(None, last, None, instructions)
+            source = Source(None, last, None, instructions)
             return await self._turn(typed(parts.clock, last.text), choice, publisher, source)
+
+    async def tool_turn(
+        self, to: str, results: tuple[Result, ...], publisher: Publisher | None = None
+    ) -> TurnReport:
+        """That persona says, unasked, what tools gave. Raises NotFound when it is not here any more."""
+        parts = self._parts
+        async with self._one_at_a_time:
+            choice = Choice(parts.room.persona(to).id, "tool")
+            source = Source(entry=parts.room.last_entry, tools=True, results=results)
+            return await self._turn(typed(parts.clock, ""), choice, publisher, source)
 
     async def look(self, picture: bytes) -> Sight:
         """Everybody in the room sees the picture, a JPEG or PNG file, from now on, until another one comes.
@@ -186,10 +190,10 @@ class Conversation:
             choice, entry = parts.room.follow()
             if entry is None or choice.persona_id is None:
                 return None
-            return await self._turn(typed(parts.clock, entry.text), choice, publisher, _Source(entry=entry))
+            return await self._turn(typed(parts.clock, entry.text), choice, publisher, Source(entry=entry))
 
     async def _turn(
-        self, utterance: Utterance, choice: Choice, publisher: Publisher | None, source: _Source
+        self, utterance: Utterance, choice: Choice, publisher: Publisher | None, source: Source
     ) -> TurnReport:
         parts = self._parts
         turn = parts.turns.open(choice.persona_id or "", utterance.text)
@@ -206,8 +210,14 @@ class Conversation:
                     newest = await self._newest(source, utterance.text, draft)
                 if choice.persona_id is not None:
                     persona = parts.room.persona(choice.persona_id)
+                    if parts.tools is not None and source.tools:
+                        newest = await parts.tools.take_part(
+                            draft, persona, newest, source.results, publisher
+                        )
                     await self._reply(draft, persona, newest, source, publisher)
                     await self._keep(draft, persona, newest)
+                    if parts.tools is not None and source.tools:
+                        parts.tools.follow(draft, persona, publisher)
                     if not turn.said.strip():
                         parts.room.asked.passes(persona.id)
             draft.silent = not turn.said.strip()
@@ -220,7 +230,8 @@ class Conversation:
         finally:
             parts.turns.move(turn, draft.end_state())
             parts.trace.add("turn", turn.turn_id, utterance.last_speech_s, parts.clock.now_s())
-            self._settle_all(first=choice.persona_id)
+            if parts.settler is not None:
+                parts.settler.want_first(choice.persona_id, [p.id for p in parts.room.personas])
             self.last_report = draft.finish(parts.trace.stages(turn.turn_id))
             parts.tell(self.last_report.ended())
         return self.last_report
@@ -230,12 +241,13 @@ class Conversation:
         draft: Draft,
         persona: Persona,
         newest: Entry,
-        source: _Source,
+        source: Source,
         publisher: Publisher | None,
     ) -> None:
         parts, turn_id = self._parts, draft.turn.turn_id
         recalled = await parts.room.recall(persona, newest.text)
-        heard, by_word = as_heard(source.by_ear, newest.text) if source.by_ear else ((), b"")
+        by_ear = source.by_ear if newest.kind == "person" else None
+        heard, by_word = as_heard(by_ear, newest.text) if by_ear else ((), b"")
         while True:
             with parts.trace.stage("compose", turn_id):
                 # Who must say one of a grammar's sentences cannot be silent anyway.
@@ -262,24 +274,17 @@ class Conversation:
         if newest.kind == "person":
             await parts.room.remember(persona, newest)
 
-    async def _newest(self, source: _Source, text: str, draft: Draft) -> Entry:
+    async def _newest(self, source: Source, text: str, draft: Draft) -> Entry:
         if source.person is not None:
             room, called = self._parts.room, draft.why in CALLED
             return await room.heard(source.person, text, draft.turn.turn_id, called=called)
-        assert source.entry is not None
-        return source.entry
+        return source.entry or Entry(id=0, kind="event", text=text)
 
     def _choose(self, utterance: Utterance, to: str) -> Choice:
         if to:
             return Choice(self._parts.room.persona(to).id, "asked")
         room = self._parts.room
         return room.floor.choose(utterance.text, room.now(), dict(utterance.p_answers))
-
-    def _settle_all(self, first: str | None) -> None:
-        """Everybody's history grew. Whoever just spoke is the likeliest to speak next."""
-        if self._parts.settler is not None:
-            ids = [p.id for p in self._parts.room.personas]
-            self._parts.settler.want(sorted(ids, key=lambda persona_id: persona_id != first))
 
     def _note_hearing(self, draft: Draft, utterance: Utterance) -> None:
         turn_id = draft.turn.turn_id
@@ -289,10 +294,3 @@ class Conversation:
             self._parts.counters.add("bridge_calls_total", kind="stt")
         self._parts.trace.extend(stage._replace(turn_id=turn_id) for stage in utterance.stages)
         self._parts.trace.add("listen", turn_id, utterance.last_speech_s, utterance.decided_s)
-
-
-def _check_text(text: str) -> None:
-    if not text:
-        raise BadInput("no words were understood")
-    if len(text) > MAX_ENTRY_CHARS:
-        raise BadInput(f"a message has at most {MAX_ENTRY_CHARS} characters, not {len(text)}")

@@ -74,8 +74,8 @@ class FakeLlm:
     """Answers with the pieces that `reply` gives; a piece in <|...|> is special. Remembers what it was asked.
 
     Where speech is asked for, every word sounds in one frame of codes (word, word). With `hold` set, a reply
-    stops before its last piece until `go` is set. An error that `reply` raises becomes `Failed`. Asked who
-    answers, it `expects` the opening that ends so.
+    stops before its last piece until `go` is set. An error that `reply` raises becomes `Failed`. Words
+    that are given are said. Asked who answers, it `expects` the opening that ends so.
     """
 
     outgoing: object = ToLlm
@@ -86,6 +86,7 @@ class FakeLlm:
         self._running: dict[int, asyncio.Task[None]] = {}
         self.asked_for: list[Generate] = []
         self.prompts: list[Prompt] = []
+        self.words: list[str] = []
         self.rows: list[bytes] = []
         self.settled: list[Prompt] = []
         self.drafts: list[Prompt] = []
@@ -123,10 +124,11 @@ class FakeLlm:
 
     async def _generate(self, record: Generate, channel: Channel) -> None:
         self.prompts.append(record.prompt)
+        self.words.append(record.words)
         total = len(record.prompt.blocks)
         usage = _usage(total, min(total, self._known.get(record.prompt.persona_id, 0)))
         try:
-            pieces = list(self._reply(record.prompt))
+            pieces = [f" {w}" for w in record.words.split()] or list(self._reply(record.prompt))
         except SensoriumError as e:
             channel.send(Failed(record.turn_id, e.code, e.message, e.remedy))
             return

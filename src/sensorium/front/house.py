@@ -43,7 +43,7 @@ from sensorium.voices.library import Library
 
 
 class House:
-    """One room of one home folder. A worker for hearing, speech or vision is started when it is wanted.
+    """One room of one home folder. A worker for hearing, speech, vision or tools is started when wanted.
 
     `stress`, for benches: model calls take so many times as long, for so many seconds (0: always).
     On entering: raises StoreError, NotFound for the room, and what a worker reports when it cannot start
@@ -58,6 +58,7 @@ class House:
         hears: bool = True,
         speaks: bool = True,
         sees: bool = False,
+        tools: bool = False,
         clock: Clock | None = None,
         stress: tuple[float, float] = (1.0, 0.0),
     ) -> None:
@@ -70,7 +71,7 @@ class House:
         self._meter = Meter("front", self.counters)
         self._staff = Staff(
             config, self.clock, self.counters, self.trace, tell, self._meter,
-            hears=hears, speaks=speaks, sees=sees, stress=stress,
+            hears=hears, speaks=speaks, sees=sees, tools=tools, stress=stress,
         )  # fmt: skip
         self.llm, self.hearing = self._staff.llm, self._staff.hearing
         self.speech, self.vision = self._staff.speech, self._staff.vision
@@ -111,7 +112,7 @@ class House:
     ) -> TurnReport:
         """See `Conversation.text_turn`; `person` is the configured one when not named."""
         someone = self.room.person(person or self.config.person)
-        return await self.conversation.text_turn(text, someone, to=to, publisher=publisher)
+        return await self.conversation.text_turn(text, someone, to=to, publisher=publisher, tools=True)
 
     async def turn_voice(
         self,
@@ -211,6 +212,8 @@ class House:
     async def use_recipe(self, name: str) -> None:
         """The room is played by it from the next turn on. Raises NotFound with the nearest."""
         await self.room.use_recipe(name)
+        if self._open.tooling is not None:
+            self._open.tooling.box.refresh()
         self._open.prompts_changed()
 
     async def warm(self, *persona_ids: str) -> None:
@@ -221,6 +224,11 @@ class House:
     async def settled(self) -> None:
         """Returns when the background work after the last turn is done."""
         await self._open.settler.idle()
+
+    async def tools_idle(self) -> None:
+        """Returns when no tool is at work any more, and what they gave was said."""
+        if self._open.tooling is not None:
+            await self._open.tooling.idle()
 
     def pids(self) -> dict[str, int]:
         """The worker processes that are alive, by worker."""
@@ -251,11 +259,14 @@ class House:
 
     async def _open_room(self) -> None:
         self._open = await OpenRoom.open(
-            self.config, self.store, self._room_id, self._staff, self.adapters, self._frames, self._around
-        )
+            self.config, self.store, self._room_id, self._staff, self.adapters, self._frames, self._around,
+            self._background,
+        )  # fmt: skip
         self.room, self.conversation = self._open.state, self._open.conversation
         self.audience, self.prompt_format = self._open.audience, self._open.prompt_format
         self._background.start(self._open.settler.run())
+        if (tooling := self._open.tooling) is not None:
+            self._background.start(tooling.run(self.conversation))
         self._monitor = Monitor(
             self._staff.lines, self.trace, self._meter, self.counters, self.clock, [self._frames.quality],
             self._open.settler, Path(self.config.home), self._facts,

@@ -85,7 +85,7 @@ class Live:
             self._told(report)
 
         try:
-            told(await conversation.heard_turn(utterance, self._person, publisher, to=self._to))
+            told(await conversation.heard_turn(utterance, self._person, publisher, to=self._to, tools=True))
             await carry_on(lambda: conversation.follow_up(publisher), told)
         except SensoriumError as e:
             # Words that are no message: what was said is gone, the microphone stays open.

@@ -15,15 +15,19 @@ from sensorium.dialogue.turn import Turns
 from sensorium.errors import WorkerFailed
 from sensorium.front.adapters import AdapterTable
 from sensorium.front.audience import Audience
+from sensorium.front.background import Background
 from sensorium.front.conversation import Conversation, Parts
 from sensorium.front.drafter import DraftParts
 from sensorium.front.ears import Ears
 from sensorium.front.frames import Frames
 from sensorium.front.happenings import Tell
+from sensorium.front.reminding import Reminders
 from sensorium.front.reply import Speaker
 from sensorium.front.room import RoomState
 from sensorium.front.settling import Settler
 from sensorium.front.staff import Staff
+from sensorium.front.toolbox import Toolbox
+from sensorium.front.tooling import Tooling
 from sensorium.front.touching import TouchPad
 from sensorium.front.watching import Camera
 from sensorium.metrics import Counters
@@ -71,6 +75,7 @@ class OpenRoom:
         adapters: AdapterTable,
         frames: Frames,
         around: Around,
+        background: Background,
     ) -> None:
         clock, trace, counters, refusals, tell = self._around = around
         self._config = config
@@ -82,6 +87,7 @@ class OpenRoom:
         self.compositions = CompositionCache(clock)
         self.settler = Settler(staff.llm, self._compose_stable, adapters, counters)
         self.audience = Audience(clock, turns, tell)
+        self.tooling = self._tooling(store, background) if staff.tools is not None else None
         self.touch_pad = TouchPad(state, clock, trace, counters, refusals)
         self.camera = (
             Camera(staff.vision, state, clock, trace, counters, refusals, frames) if staff.vision else None
@@ -100,6 +106,7 @@ class OpenRoom:
                 trace=trace,
                 counters=counters,
                 tell=tell,
+                tools=self.tooling,
             )
         )
 
@@ -113,6 +120,7 @@ class OpenRoom:
         adapters: AdapterTable,
         frames: Frames,
         around: Around,
+        background: Background,
     ) -> OpenRoom:
         """Raises NotFound for the room, WorkerFailed when the model does not say what it reads."""
         ready = staff.llm.line.ready
@@ -131,7 +139,7 @@ class OpenRoom:
         await adapters.ensure_all(state.personas)
         last_turn_id = await asyncio.wrap_future(store.read(messages.last_turn_id))
         turns = Turns(last_turn_id + 1)
-        return cls(config, store, state, turns, prompt_format, staff, adapters, frames, around)
+        return cls(config, store, state, turns, prompt_format, staff, adapters, frames, around, background)
 
     @property
     def turns(self) -> Turns:
@@ -193,6 +201,24 @@ class OpenRoom:
             trace=trace,
             counters=counters,
             tell=tell,
+            call_marks=self.prompt_format.tool_call,
+        )
+
+    def _tooling(self, store: Store, background: Background) -> Tooling:
+        link, ready = self._staff.tools, self._staff.llm.line.ready
+        assert link is not None and ready is not None
+        clock, _, counters, _, tell = self._around
+        calls_itself = bool(ready.facts.get("capabilities", {}).get("tools"))
+        return Tooling(
+            link,
+            Toolbox(link, self.state, calls_itself=calls_itself, changed=self.prompts_changed),
+            self.state,
+            Reminders(store, self.state.room.id, clock),
+            self.prompt_format,
+            counters,
+            tell,
+            start=background.start,
+            aloud=lambda: self.audience.to_all() if self._staff.speech is not None else None,
         )
 
     def _compose(self, view: View) -> Prompt:

@@ -20,6 +20,7 @@ from sensorium.front.report import Draft
 from sensorium.front.room import RoomState
 from sensorium.metrics import Counters
 from sensorium.persona import Persona
+from sensorium.prompting.tool_calls import CallReader
 from sensorium.request import Prompt, Sampling
 from sensorium.trace import Stage, Trace
 from sensorium.wire.events import Spoke, Writing
@@ -28,7 +29,6 @@ from sensorium.wire.records import (
     Finished,
     Generate,
     PhraseSpoken,
-    Said,
     Spoken,
     StageTuple,
     WordSpoken,
@@ -43,7 +43,8 @@ T = TypeVar("T")
 
 class Speaker(NamedTuple):
     """What turns a prompt into a reply. Without `speech` it is in text only; `native`: the mind makes the
-    codes of its speech itself, no bridge speaks its words. `show` writes a reply as people read it."""
+    codes of its speech itself, no bridge speaks its words. `show` writes a reply as people read it. What
+    stands between `call_marks` is a call of a tool: it is kept in the draft and not said."""
 
     room: RoomState
     llm: LlmLink
@@ -56,6 +57,7 @@ class Speaker(NamedTuple):
     trace: Trace
     counters: Counters
     tell: Tell = to_nobody
+    call_marks: tuple[str, ...] = ()
 
     async def speak(
         self, draft: Draft, persona: Persona, prompt: Prompt, rows: bytes, publisher: Publisher | None
@@ -91,11 +93,15 @@ class Speaker(NamedTuple):
     async def _pieces(
         self, draft: Draft, persona: Persona, prompt: Prompt, rows: bytes, *, aloud: bool
     ) -> AsyncGenerator[str | CodeFrames]:
-        turn, max_tokens = draft.turn, draft.recipe.budgets.max_reply_tokens
+        turn = draft.turn
+        max_tokens = max(draft.recipe.budgets.max_reply_tokens, len(draft.words.split()))
         draft.adapters = await self.adapters.ensure(persona)
         speech_tokens = _SPEECH_TOKENS_PER_TOKEN * max_tokens if aloud and self.native else 0
         sampling = Sampling(grammar=draft.grammar) if draft.grammar else draft.recipe.sampling
-        request = Generate(turn.turn_id, prompt, sampling, max_tokens, draft.adapters, speech_tokens)
+        request = Generate(
+            turn.turn_id, prompt, sampling, max_tokens, draft.adapters, speech_tokens, draft.words
+        )
+        calls = CallReader(self.call_marks)
         asked_s = self.clock.now_s()
         async with aclosing(self.llm.generate(request, rows)) as pieces:
             async for piece in pieces:
@@ -103,20 +109,30 @@ class Speaker(NamedTuple):
                     draft.usage, draft.block_tokens = piece.usage, piece.block_tokens
                 elif isinstance(piece, Finished):
                     draft.usage = piece.usage
+                    if text := calls.flush():
+                        yield self._written(draft, persona, text, asked_s)
                     self._note("llm", turn.turn_id, piece.stages)
                 elif isinstance(piece, CodeFrames):
                     draft.first_to_mouth_s = draft.first_to_mouth_s or self.clock.now_s()
                     yield piece
-                elif isinstance(piece, Said) and not piece.special and piece.text:
-                    if draft.first_words_s is None:
-                        draft.first_words_s = self.clock.now_s()
-                        self.trace.add("first_words", turn.turn_id, asked_s, draft.first_words_s)
-                    turn.said += piece.text
-                    if not draft.grammar:
-                        self.tell(Writing(turn.turn_id, persona.id, self.show(turn.said.strip())))
-                    if not self.native:
-                        draft.first_to_mouth_s = draft.first_to_mouth_s or self.clock.now_s()
-                    yield piece.text
+                elif piece.special and not calls.is_mark(piece.text):
+                    continue
+                elif text := calls.feed(piece.text):
+                    yield self._written(draft, persona, text, asked_s)
+        draft.calls += calls.calls
+
+    def _written(self, draft: Draft, persona: Persona, text: str, asked_s: float) -> str:
+        """More words of the reply."""
+        turn = draft.turn
+        if draft.first_words_s is None:
+            draft.first_words_s = self.clock.now_s()
+            self.trace.add("first_words", turn.turn_id, asked_s, draft.first_words_s)
+        turn.said += text
+        if not draft.grammar:
+            self.tell(Writing(turn.turn_id, persona.id, self.show(turn.said.strip())))
+        if not self.native:
+            draft.first_to_mouth_s = draft.first_to_mouth_s or self.clock.now_s()
+        return text
 
     async def _sound(self, draft: Draft, sound: Sound, publisher: Publisher) -> None:
         turn = draft.turn

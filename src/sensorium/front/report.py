@@ -78,12 +78,15 @@ class TurnReport:
 @dataclass(slots=True)
 class Draft:
     """A turn under way, as its measurements come in. `recipe` made the prompt; `too_long`: there was more
-    sound than it allows."""
+    sound than it allows. `words`: what the reply is to be, "" for the mind's own; `calls`: of tools, as the
+    mind wrote them."""
 
     turn: Turn
     why: str
     started_s: float
     grammar: str = ""
+    words: str = ""
+    calls: list[str] = field(default_factory=list)
     recipe: Recipe = field(default_factory=Recipe)
     last_speech_s: float | None = None
     first_words_s: float | None = None

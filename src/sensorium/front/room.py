@@ -25,7 +25,7 @@ from sensorium.front.vision_link import Sight
 from sensorium.history import Entry, EntryKind
 from sensorium.persona import Persona
 from sensorium.prompting import window
-from sensorium.prompting.view import Rows, View
+from sensorium.prompting.view import Rows, Tool, View
 from sensorium.recipe import Sense
 from sensorium.store import memories, messages, rooms
 from sensorium.store.people import Person
@@ -58,6 +58,8 @@ class RoomState:
         self.percepts: tuple[str, ...] = ()
         self.touches = touches
         self._tell = tell
+        # What personas may call here, as their minds are told of it.
+        self.tools: tuple[Tool, ...] = ()
         self.pictures: tuple[Sight, ...] = ()
         self._pictures_until_s = math.inf
         self.asked = Asked()
@@ -172,6 +174,10 @@ class RoomState:
         self.asked = Asked(called=called)
         return entry
 
+    async def happened(self, text: str, turn_id: int = 0) -> Entry:
+        """What nobody said, and minds read of, e.g. what a tool gave."""
+        return await self._append("event", text, "", "", turn_id=turn_id)
+
     async def said(
         self, persona: Persona, text: str, turn_id: int, *, spoken: str = "", heard_samples: int = 0
     ) -> Entry:
@@ -225,6 +231,7 @@ class RoomState:
             persona=persona,
             recipe=self.room.recipe,
             room_id=self.room.id,
+            tools=self.tools,
             history=self.history(before=None if again else newest),
             personas_here=tuple(p.name for p in self.personas),
             people_here=tuple(p.name for p in self.room.people),

@@ -47,6 +47,10 @@ class Settler:
             self._idle.clear()
             self._wakes.set()
 
+    def want_first(self, first: str | None, persona_ids: Iterable[str]) -> None:
+        """Everybody's history grew. Whoever just spoke is the likeliest to speak next."""
+        self.want(sorted(persona_ids, key=lambda persona_id: persona_id != first))
+
     async def idle(self) -> None:
         """Returns when everything that was wanted is in memory, or has failed. Who waits is not paused."""
         self._num_waiting += 1

@@ -28,6 +28,7 @@ from sensorium.wire.events import WorkerDown, WorkerUp
 from sensorium.wire.payloads import Payloads, Rings
 from sensorium.wire.records import Computing, Failed, Ping, Pong, Ready, Record, Stop
 
+READY_TIMEOUT_S = 120.0
 STOP_S = 2.0
 TERMINATE_S = 1.0
 # Deaths within this time count together; after so many the worker is left alone.
@@ -52,7 +53,7 @@ class WorkerSpec(NamedTuple):
     name: str
     arguments: tuple[str, ...]
     log_path: Path
-    ready_timeout_s: float = 120.0
+    ready_timeout_s: float = READY_TIMEOUT_S
     command: tuple[str, ...] = ()
 
     def full_command(self, fd: int, rings: Rings) -> tuple[str, ...]:

@@ -28,7 +28,8 @@ EMBEDDINGS = np.random.default_rng(0).standard_normal((VOCAB_SIZE, 8)).astype(np
 
 
 class FakeSampler:
-    """Greedy, or drawn with the seed; `grammar` "root ::= "words"" allows exactly that text."""
+    """Greedy, or drawn with the seed; `grammar` "root ::= "words"" allows exactly that text, "root ::= <[8]>
+    <[9]>" these tokens."""
 
     def __init__(self, sampling: Sampling) -> None:
         self.steps = chains.chain(sampling)
@@ -119,11 +120,15 @@ class FakeBackend:
     def sampler(self, sampling: Sampling) -> FakeSampler:
         sampler = FakeSampler(sampling)
         if sampling.grammar:
-            literal = re.fullmatch(r'\s*root\s*::=\s*"([^"\\]*)"\s*', sampling.grammar)
-            if literal is None:
-                raise BadInput("the grammar does not parse")
-            sampler.forced = self.tokenize(literal[1])
+            sampler.forced = self._forced(sampling.grammar)
         return sampler
+
+    def _forced(self, grammar: str) -> list[int]:
+        if literal := re.fullmatch(r'\s*root\s*::=\s*"([^"\\]*)"\s*', grammar):
+            return self.tokenize(literal[1])
+        if re.fullmatch(r"root ::=( <\[\d+\]>)+", grammar):
+            return [int(token) for token in re.findall(r"\d+", grammar)]
+        raise BadInput("the grammar does not parse")
 
     def fork(self, source: int, target: int) -> None:
         if self._sequences.get(target):

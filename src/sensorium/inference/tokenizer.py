@@ -20,6 +20,7 @@ from sensorium.request import Part, Prompt, Scope, Tier
 MAX_REMEMBERED_PARTS = 8192
 MAX_ROWS = 1 << 16
 MAX_OPENING_PARTS = 8
+MAX_WORDS_TOKENS = 1024
 # Stands in `ids` where a row stands; no token has it.
 ROW = -1
 
@@ -146,6 +147,13 @@ class Tokenizer:
         ids = tuple(token for part in parts for token in self._part(part)[:1])
         if not ids:
             raise BadInput("an opening without a token")
+        return ids
+
+    def words(self, text: str) -> tuple[int, ...]:
+        """What a reply is to be. Raises BadInput for nothing, and for more than MAX_WORDS_TOKENS."""
+        ids = tuple(self._tokens(Part(text)))
+        if not 0 < len(ids) <= MAX_WORDS_TOKENS:
+            raise BadInput(f"a reply of {len(ids)} given tokens", remedy=f"1 to {MAX_WORDS_TOKENS}")
         return ids
 
     def _part(self, part: Part) -> array[int]:

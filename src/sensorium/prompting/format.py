@@ -30,7 +30,8 @@ class PromptFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `text_form` "spoken" means lower-case words without punctuation, numbers as words (nano); "written"
     leaves text as it is. `prose` false leaves out free descriptions (a closed world cannot read them).
     `silent` is the token by which the model declines to answer, or "". `image` stands before the rows of a
-    picture, inside the frame of a percept.
+    picture, inside the frame of a percept. `tool_call`: what opens and closes a call in a reply of a mind
+    that makes such (prompting/tool_calls.py), () for one that does not.
     """
 
     special_tokens: tuple[str, ...]
@@ -48,6 +49,7 @@ class PromptFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     time: Frame
     silent: str = ""
     image: tuple[str, ...] = ()
+    tool_call: tuple[str, ...] = ()
     text_form: str = "written"
     prose: bool = True
     rules_text: str
@@ -92,6 +94,8 @@ def from_bundle(table: object) -> PromptFormat:
         raise BundleError(f"bundle.toml [prompt]: {e}") from e
     if prompt_format.text_form not in ("spoken", "written"):
         raise BundleError(f"bundle.toml [prompt]: text_form is {prompt_format.text_form!r}")
+    if len(prompt_format.tool_call) not in (0, 2) or not all(prompt_format.tool_call):
+        raise BundleError("bundle.toml [prompt]: tool_call is what opens a call and what closes it")
     if prompt_format.silent and prompt_format.silent not in prompt_format.special_tokens:
         raise BundleError(f"bundle.toml [prompt]: silent {prompt_format.silent!r} is no special token")
     return prompt_format

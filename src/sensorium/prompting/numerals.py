@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+from sensorium.quantities import number_words
+
 _SMALL = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
     "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
 )  # fmt: skip
-_TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _ORDINALS = {
     "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
     "twelve": "twelfth",
@@ -25,20 +26,6 @@ _NUMBER = re.compile(
     r"(?:\.(?P<fraction>\d+)|:(?P<minute>[0-5]\d)(?!\d))?"
     r"(?:(?P<ordinal>st|nd|rd|th)\b)?"
 )
-
-
-def number_words(number: int) -> str:
-    """ "seventeen", "two hundred five"; 0 to 999,999. Raises ValueError outside."""
-    if not 0 <= number <= 999_999:
-        raise ValueError(f"{number} is outside 0 to 999,999")
-    if number < 20:
-        return _SMALL[number]
-    if number < 100:
-        rest = f" {_SMALL[number % 10]}" if number % 10 else ""
-        return _TENS[number // 10] + rest
-    unit, name = (100, "hundred") if number < 1000 else (1000, "thousand")
-    rest = f" {number_words(number % unit)}" if number % unit else ""
-    return f"{number_words(number // unit)} {name}{rest}"
 
 
 def clock_words(hour: int, minute: int) -> str:

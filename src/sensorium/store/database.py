@@ -114,8 +114,9 @@ def _has_no_space(path: Path) -> bool:
 
 def _refuse_foreign(db: Database, path: Path) -> None:
     """Before anything is changed: is this file ours, or empty?"""
-    application_id = db.pragma("application_id")
+    # In this order: another process may fill it between the two.
     is_empty = db.execute("SELECT count(*) FROM sqlite_schema").get == 0
+    application_id = db.pragma("application_id")
     if application_id != APPLICATION_ID and not (application_id == 0 and is_empty):
         raise StoreError(
             f"{path} is the SQLite file of another program", remedy="move it away, or set another `store`"

@@ -141,7 +141,20 @@ _GUESTS = """
 ALTER TABLE room_members ADD COLUMN is_guest INTEGER NOT NULL DEFAULT 0 CHECK (is_guest IN (0, 1));
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _VOICES, _SHIPPED_VOICES, _RECIPE_TABLES, _GUESTS)
+# What tools want said later; persona_id points nowhere, because whoever set a timer may have been taken out.
+_REMINDERS = """
+CREATE TABLE reminders (
+    id INTEGER PRIMARY KEY,
+    room_id TEXT NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
+    persona_id TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    text TEXT NOT NULL,
+    due_at REAL NOT NULL
+) STRICT;
+CREATE INDEX reminders_by_room ON reminders (room_id, due_at);
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _VOICES, _SHIPPED_VOICES, _RECIPE_TABLES, _GUESTS, _REMINDERS)
 
 
 def migrate(db: Database, path: Path, fill: Callable[[Database], None]) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from sensorium.history import EntryKind
 
 Outcome = Literal["done", "silent", "interrupted", "failed"]
+ToolOutcome = Literal["done", "failed", "dropped"]
 
 
 class Event(msgspec.Struct, frozen=True, tag=True):
@@ -144,6 +145,26 @@ class Looked(Event, frozen=True):
     number: int
 
 
+class ToolCalled(Event, frozen=True):
+    """The persona has begun to use a tool, in that turn; `arguments` is a JSON object. `call_id` only grows
+    while the house is open."""
+
+    call_id: int
+    turn_id: int
+    persona_id: str
+    tool: str
+    arguments: str
+
+
+class ToolEnded(Event, frozen=True):
+    """What became of it. `text`: what the tool said, or one line about what went wrong, "" when nobody wants
+    to know any more."""
+
+    call_id: int
+    outcome: ToolOutcome
+    text: str
+
+
 class WorkerDown(Event, frozen=True):
     """The process died or hung; it is being restarted."""
 
@@ -158,5 +179,5 @@ class WorkerUp(Event, frozen=True):
 
 AnyEvent = (
     Listening | Hearing | Message | TurnBegan | Writing | Spoke | Held | Resumed | Cleared | TurnEnded
-    | Members | RecipeChanged | Looked | WorkerDown | WorkerUp
+    | Members | RecipeChanged | Looked | ToolCalled | ToolEnded | WorkerDown | WorkerUp
 )  # fmt: skip

@@ -39,6 +39,8 @@ SHAPES = {
     "speech": Shapes(Shape(16, 1 << 12), Shape(64, 1 << 15)),
     # Pictures' files; rows of what is seen.
     "vision": Shapes(Shape(4, MAX_PICTURE_BYTES), Shape(8, 1 << 16)),
+    # Its records have no payload.
+    "tools": Shapes(Shape(1, 1 << 8), Shape(1, 1 << 8)),
 }
 
 

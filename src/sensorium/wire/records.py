@@ -1,7 +1,7 @@
 """Every message of the house, named by its receiver's side, with its direction.
 
 The front is in the middle of a star; a worker talks to nobody else. Raw payloads (PCM, rows, pictures) ride
-behind a record and are never inside it. `turn_id`, `stream_id` and `look_id` only grow. Times are
+behind a record and are never inside it. `turn_id`, `stream_id`, `look_id` and `call_id` only grow. Times are
 machine-wide monotonic seconds.
 """
 
@@ -22,6 +22,39 @@ StageTuple = tuple[str, float, float]
 MAX_PICTURE_BYTES = 20_000_000
 # Personas of a room among whom the mind may be asked who answers.
 MAX_OPENINGS = 64
+
+
+class AskedBy(msgspec.Struct, frozen=True, array_like=True):
+    """A phrase by which people ask for a tool (see `asking.parse`), and the arguments that it fixes."""
+
+    phrase: str
+    fixed: dict[str, Any] = {}
+
+
+class ToolCard(msgspec.Struct, frozen=True, array_like=True):
+    """A tool as the front knows it. `parameters` is a JSON schema; `source` names the package, or MCP server,
+    that it came with. A call may take `limit_s`."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    phrases: tuple[AskedBy, ...]
+    source: str
+    limit_s: float
+
+
+class ToolProblem(msgspec.Struct, frozen=True, array_like=True):
+    """Why the tool or server of that name is not there."""
+
+    name: str
+    message: str
+
+
+class SaidLater(msgspec.Struct, frozen=True, array_like=True):
+    """What a tool wants said in the room, so many seconds from now."""
+
+    after_s: float
+    text: str
 
 
 class Record(msgspec.Struct, tag=True):
@@ -89,7 +122,8 @@ class Failed(Record):
 class Generate(Record):
     """Payload: the embedding rows of the prompt, float32 little-endian (rows, width of the mind), in order.
 
-    `speech_tokens` above 0 asks for speech behind the text, of at most so many tokens.
+    `speech_tokens` above 0 asks for speech behind the text, of at most so many tokens. With `words` the reply
+    is these and no others, whatever `sampling` and `max_tokens` say.
     """
 
     turn_id: int
@@ -98,6 +132,7 @@ class Generate(Record):
     max_tokens: int
     adapters: tuple[AdapterUse, ...] = ()
     speech_tokens: int = 0
+    words: str = ""
 
 
 class Settle(Record):
@@ -398,6 +433,49 @@ class Unchanged(Record):
     stages: tuple[StageTuple, ...] = ()
 
 
+# -- front -> tools --------------------------------------------------------------------------------------
+
+
+class CallTool(Record):
+    """`arguments` is a JSON object. `pending`: what this tool wants said later in this room, soonest first.
+    Answered by `ToolAnswer` or `Failed`, in any order of calls."""
+
+    call_id: int
+    name: str
+    arguments: str
+    room_id: str
+    persona_id: str
+    pending: tuple[SaidLater, ...] = ()
+
+
+class DropCall(Record):
+    """Nobody waits for this call any more. It is ended where that can be done, and not answered."""
+
+    call_id: int
+
+
+# -- tools -> front --------------------------------------------------------------------------------------
+
+
+class Offered(Record):
+    """All tools that there are now, by name, and what is wrong with others. Sent behind `Ready`, and whenever
+    it changes. `starting`: MCP servers that have not said yet what they offer."""
+
+    tools: tuple[ToolCard, ...]
+    problems: tuple[ToolProblem, ...]
+    starting: tuple[str, ...] = ()
+
+
+class ToolAnswer(Record):
+    """What a tool has to say. With `forget`, what it wanted said later in that room is dropped; `later` is
+    added to it."""
+
+    call_id: int
+    text: str
+    later: tuple[SaidLater, ...] = ()
+    forget: bool = False
+
+
 ToLlm = Ping | Inspect | Stop | Generate | Settle | Draft | LoadAdapter | Cancel
 FromLlm = (
     Ready | Pong | Computing | Stats | Failed | Began | Said | Codes | Finished | Settled | Drafted
@@ -412,3 +490,5 @@ ToSpeech = Ping | Inspect | Stop | Speak | Grant | Say | SayCodes | SayEnd | Can
 FromSpeech = Ready | Pong | Computing | Stats | Failed | Sound | PhraseSpoken | WordSpoken | Spoken
 ToVision = Ping | Inspect | Stop | Look
 FromVision = Ready | Pong | Computing | Stats | Failed | Seen | Unchanged
+ToTools = Ping | Inspect | Stop | CallTool | DropCall
+FromTools = Ready | Pong | Computing | Stats | Failed | Offered | ToolAnswer

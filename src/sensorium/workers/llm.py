@@ -27,6 +27,7 @@ from sensorium.inference.jobs import Request, Urgency
 from sensorium.inference.llama import KV_TYPES, LlamaBackend, LlamaConfig
 from sensorium.inference.pace import TILE_TOKENS, Pace
 from sensorium.inference.rows import read_rows
+from sensorium.inference.sampling import just
 from sensorium.inference.scheduler import Limits, Scheduler
 from sensorium.inference.speaking import find_tokens
 from sensorium.inference.tokenizer import Tokenizer
@@ -108,13 +109,18 @@ class LlmWorker:
 
     def _generate(self, record: Generate, payload: bytes) -> None:
         rows = read_rows(record.prompt, payload, self._backend.info.embedding_width)
+        sampling, max_tokens = record.sampling, max(1, record.max_tokens)
+        if record.words:
+            given = self._tokenizer.words(record.words)
+            # One more, so that the reply ends by itself and not for its length.
+            sampling, max_tokens = just(given), len(given) + 1
         self._scheduler.submit(
             Request(
                 turn_id=record.turn_id,
                 persona_id=record.prompt.persona_id,
                 prompt=self._tokenizer.prompt(record.prompt),
-                max_tokens=max(1, record.max_tokens),
-                sampling=record.sampling,
+                max_tokens=max_tokens,
+                sampling=sampling,
                 adapters=record.adapters,
                 rows=rows,
                 speech_tokens=record.speech_tokens,

@@ -35,6 +35,8 @@ TO_PAGE = (
     events.Members(_MEMBERS, _MEMBERS),
     events.RecipeChanged(_RECIPE),
     events.Looked("p1", 3),
+    events.ToolCalled(3, 7, "maya", "timer", '{"seconds":120}'),
+    events.ToolEnded(3, "done", "ok two minutes"),
     events.WorkerDown("speech"),
     events.WorkerUp("speech"),
     page.Welcome(_MEMBERS[0], "s", _MEMBERS[0], _CARDS, _MEMBERS, (_MESSAGE,), True, _RECIPE, 1),

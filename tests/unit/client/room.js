@@ -3,8 +3,8 @@
 import { delayMs } from "../../../src/sensorium/client/net/backoff.js";
 import { Outbox } from "../../../src/sensorium/client/net/outbox.js";
 import { fitted } from "../../../src/sensorium/client/camera/sizes.js";
-import { activity, nowhere, rest, take, told } from "../../../src/sensorium/client/room.js";
-import { off } from "../../../src/sensorium/client/words.js";
+import { activity, kept, nowhere, rest, take, told } from "../../../src/sensorium/client/room.js";
+import { off, toolLine } from "../../../src/sensorium/client/words.js";
 import { equal, holds } from "./check.js";
 
 const message = (entry_id, more = {}) => ({
@@ -55,6 +55,26 @@ export const room = () => ({
     equal(rest("I like it.", ""), "I like it.");
     equal(rest("I like it.", "i like it"), "");
     equal(rest("Yes, yes", "no"), "Yes, yes");
+  },
+  "a tool's call stands behind what was said before it, and says what became of it": () => {
+    const call = { type: "ToolCalled", call_id: 3, turn_id: 7, persona_id: "maya", tool: "timer", arguments: '{"seconds":120}' };
+    const ended = { type: "ToolEnded", call_id: 3, outcome: "failed", text: "timer: it broke" };
+    const room = after(message(4), call, message(6), { ...ended, call_id: 9 });
+    equal(kept(room).map((line) => line.call_id ?? line.entry_id).join(" "), "1 4 3 6");
+    equal(room.calls.get(3).outcome, "");
+    take(room, ended, 0);
+    equal(`${room.calls.get(3).outcome} ${room.calls.get(3).text}`, "failed timer: it broke");
+    equal(toolLine("Maya", room.calls.get(3)), "Maya uses timer: seconds 120");
+    equal(toolLine("Maya", { tool: "notes", arguments: "{}" }), "Maya uses notes");
+    equal(toolLine("Maya", { tool: "x", arguments: "{" }), "Maya uses x: {");
+    take(room, { ...welcomeOf(room), history: [] }, 0);
+    equal(room.calls.size, 0);
+  },
+  "no more calls are kept than a person would scroll through": () => {
+    const calls = Array.from({ length: 120 }, (_, i) => ({ type: "ToolCalled", call_id: i, persona_id: "maya", tool: "t", arguments: "{}" }));
+    const room = after(...calls);
+    equal(room.calls.size, 100);
+    holds(!room.calls.has(19) && room.calls.has(20));
   },
   "a reply is on the page until its message is": () => {
     const over = after(began, wrote, ended("done", "I like apples, and pears."));

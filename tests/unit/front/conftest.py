@@ -18,12 +18,18 @@ from sensorium.front.conversation import Conversation, Parts
 from sensorium.front.drafter import DraftParts
 from sensorium.front.ears import Ears
 from sensorium.front.fake import FakeEar, FakeLlm, FakeMouth, FakeProcess, connected
+from sensorium.front.fake_tools import FakeTools
 from sensorium.front.fake_vision import FakeVision
 from sensorium.front.happenings import Happenings
 from sensorium.front.links import HearingLink, LlmLink, SpeechLink
+from sensorium.front.publisher import Recording
+from sensorium.front.reminding import Reminders
 from sensorium.front.reply import Speaker
 from sensorium.front.room import RoomState
 from sensorium.front.settling import Settler
+from sensorium.front.tool_link import ToolLink
+from sensorium.front.toolbox import Toolbox
+from sensorium.front.tooling import Tooling
 from sensorium.front.vision_link import VisionLink
 from sensorium.metrics import Counters
 from sensorium.persona import Persona
@@ -74,6 +80,7 @@ class House:
         self.fake_ear = FakeEar("maya what do you like", row_width=ROW_WIDTH if native else 0)
         self.fake_mouth = FakeMouth()
         self.vision = VisionLink(counters)
+        self.tools, self.fake_tools = ToolLink(counters), FakeTools()
         self.fake_vision = FakeVision(ROW_WIDTH)
         self.reply: Callable[[Prompt], Iterable[str]] = lambda prompt: [" i", " like", " apples"]
         self.turns = Turns()
@@ -81,6 +88,8 @@ class House:
         self.trace = Trace("front", clock)
         self.sam = Person(id="sam", name="Sam")
         self.happenings = Happenings(counters)
+        self.own_format: dict[str, object] = {}
+        self.calls_itself, self.within_s, self.aloud = False, 20.0, Recording()
 
     async def open(self, stack: AsyncExitStack, room: str = "living-room") -> None:
         self.llm_process: FakeProcess = await stack.enter_async_context(connected(self.llm, self.fake_llm))
@@ -89,16 +98,18 @@ class House:
         self.mouth_process = await stack.enter_async_context(connected(self.speech, self.fake_mouth))
         facts: dict[str, object] = {"row_width": ROW_WIDTH}
         self.eye_process = await stack.enter_async_context(connected(self.vision, self.fake_vision, facts))
+        self.tools_process = await stack.enter_async_context(connected(self.tools, self.fake_tools))
         self.background = await stack.enter_async_context(Background())
         tell = self.happenings.tell
         self.room = await RoomState.open(
-            self.store, room, self.clock, max_chars=3_000, prose=False, tell=tell
+            self.store, room, self.clock, max_chars=3_000, prose=bool(self.own_format), tell=tell
         )
-        self.format = prompt_formats.from_bundle(catalogue.find("nano").prompt)
+        self.format = prompt_formats.from_bundle({**catalogue.find("nano").prompt, **self.own_format})
         self.cache = CompositionCache(self.clock)
         self.adapters = AdapterTable(self.llm, self.counters, self.library)
         self.settler = Settler(self.llm, self._stable, self.adapters, self.counters)
         self.background.start(self.settler.run())
+        self.tooling = self._tooling()
         speaker = Speaker(
             room=self.room,
             llm=self.llm,
@@ -111,6 +122,7 @@ class House:
             trace=self.trace,
             counters=self.counters,
             tell=tell,
+            call_marks=self.format.tool_call,
         )
         self.conversation = Conversation(
             Parts(
@@ -126,7 +138,26 @@ class House:
                 trace=self.trace,
                 counters=self.counters,
                 tell=tell,
+                tools=self.tooling,
             )
+        )
+        self.background.start(self.tooling.run(self.conversation))
+
+    def _tooling(self) -> Tooling:
+        def changed() -> None:
+            self.cache.forget(room_id=self.room.room.id)
+
+        return Tooling(
+            self.tools,
+            Toolbox(self.tools, self.room, calls_itself=self.calls_itself, changed=changed),
+            self.room,
+            Reminders(self.store, self.room.room.id, self.clock),
+            self.format,
+            self.counters,
+            self.happenings.tell,
+            start=self.background.start,
+            aloud=lambda: self.aloud,
+            within_s=self.within_s,
         )
 
     def _drafts(self) -> DraftParts:

@@ -172,10 +172,10 @@ async def test_sound_without_words_is_an_error_and_nothing_is_stored(house: Hous
 
 @pytest.mark.parametrize("text", ["", "   ", "x" * 9_000])
 def test_unusable_text_is_refused(text: str) -> None:
-    from sensorium.front.conversation import _check_text
+    from sensorium.front.source import check_text
 
     with pytest.raises(BadInput):
-        _check_text(text.strip())
+        check_text(text.strip())
 
 
 async def test_an_unknown_persona_is_refused_before_anything_is_stored(house: House) -> None:

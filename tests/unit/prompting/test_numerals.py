@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from sensorium.prompting.numerals import clock_words, digits_to_words, number_words
+from sensorium.prompting.numerals import clock_words, digits_to_words
+from sensorium.quantities import number_words
 
 
 @pytest.mark.parametrize(

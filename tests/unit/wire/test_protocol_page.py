@@ -9,7 +9,7 @@ import msgspec
 from sensorium.wire import framing, payloads, records
 
 PAGE = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
-WORKERS = {"llm": "Llm", "hearing": "Hearing", "speech": "Speech", "vision": "Vision"}
+WORKERS = {"llm": "Llm", "hearing": "Hearing", "speech": "Speech", "vision": "Vision", "tools": "Tools"}
 
 
 def names(cell: str) -> list[str]:

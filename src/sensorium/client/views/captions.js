@@ -1,6 +1,7 @@
 // What is said: entries that stand, and below them what is being said just now. Only the first are read out.
 
-import { rest, told } from "../room.js";
+import { kept, rest, told } from "../room.js";
+import { toolLine } from "../words.js";
 import { byId, keyed, make, setText } from "./dom.js";
 import { hueOf } from "./people.js";
 
@@ -12,11 +13,13 @@ const NEAR_PX = 60;
  */
 export function showCaptions(room, waiting) {
   const live = [...people(room), ...replies(room), ...waiting.map((say) => unsent(room, say))];
-  keyed(byId("log"), room.entries, (e) => String(e.entry_id), create, (li, entry) => kept(li, entry, room));
+  keyed(byId("log"), kept(room), keyOf, create, (li, line) => ("call_id" in line ? called : entered)(li, line, room));
   keyed(byId("live"), live, (line) => line.key, create, spoken);
   const nobody = !room.entries.length && !live.length;
   setText(byId("nothing"), nobody && room.you.id ? "Nothing was said yet. Greet somebody, or ask a question." : "");
 }
+
+const keyOf = (line) => ("call_id" in line ? `call-${line.call_id}` : String(line.entry_id));
 
 /** The button that leads back to the newest words. @param {AbortSignal} signal */
 export function startCaptions(signal) {
@@ -53,7 +56,7 @@ function fill(li, { kind, who, hue, me, said, ahead = "", unheard = "", note = "
 /** What each line shows: an entry never changes, but for what nobody heard of it. */
 const shown = new WeakMap();
 
-function kept(li, entry, room) {
+function entered(li, entry, room) {
   const state = `${entry.unheard} ${room.you.id}`;
   if (shown.get(li) === state) return;
   shown.set(li, state);
@@ -72,6 +75,17 @@ function kept(li, entry, room) {
 }
 
 const spoken = (li, line) => fill(li, line);
+
+/** A tool that a persona uses, and what became of it. */
+function called(li, call, room) {
+  const state = `${call.outcome} ${call.text}`;
+  if (shown.get(li) === state) return;
+  shown.set(li, state);
+  const who = room.personas.find((persona) => persona.id === call.persona_id)?.name ?? call.persona_id;
+  const note = { done: call.text, failed: `failed: ${call.text}`, dropped: "given up" }[call.outcome] ?? "";
+  const kind = `event tool${call.outcome === "failed" ? " failed" : ""}`;
+  fill(li, { kind, who: "", me: false, said: toolLine(who, call), note, thinking: !call.outcome });
+}
 
 function people(room) {
   return [...room.hearing].filter(([, { speaking, text }]) => speaking || text).map(([id, { text }]) => {

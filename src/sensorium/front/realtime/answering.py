@@ -98,7 +98,11 @@ class Answering:
 
     def _speaks_on(self, began: TurnBegan) -> bool:
         """Does the session's persona speak because another one called it, or the recipe has it next?"""
-        return began.persona_id == self._inside.persona.id and not began.person_id and began.why != "asked"
+        return (
+            began.persona_id == self._inside.persona.id
+            and not began.person_id
+            and began.why not in ("asked", "tool")
+        )
 
     def _overhear(self, turn_id: int) -> None:
         session = self._inside.session

@@ -15,7 +15,17 @@ from pathlib import Path
 import msgspec
 
 from sensorium.errors import StoreError
-from sensorium.wire.events import Event, Message, RecipeChanged, TurnBegan, TurnEnded, WorkerDown, WorkerUp
+from sensorium.wire.events import (
+    Event,
+    Message,
+    RecipeChanged,
+    ToolCalled,
+    ToolEnded,
+    TurnBegan,
+    TurnEnded,
+    WorkerDown,
+    WorkerUp,
+)
 
 _MAX_BYTES = 5_000_000
 _KEPT_FILES = 3
@@ -43,6 +53,10 @@ class EventLog:
             case TurnEnded():
                 # Errors quote what could not be understood.
                 private = ("said", "error")
+            case ToolCalled():
+                private = ("arguments",)
+            case ToolEnded():
+                private = ("text",)
             case TurnBegan() | RecipeChanged() | WorkerDown() | WorkerUp():
                 private = ()
             case _:

@@ -67,6 +67,7 @@ async def _conversation() -> AsyncIterator[Conversation]:
                 speaker = Speaker(
                     room=room, llm=llm, speech=None, native=False, show=str, turns=turns, clock=clock,
                     adapters=AdapterTable(llm, counters, Library(Path(home))), trace=trace, counters=counters,
+                    context_tokens=100_000,
                 )  # fmt: skip
                 yield Conversation(
                     Parts(

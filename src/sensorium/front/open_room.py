@@ -186,7 +186,8 @@ class OpenRoom:
         return Ears(self._staff.hearing, clock, drafts if reads_along else None, tell, self.state)
 
     def _speaker(self) -> Speaker:
-        speech = self._staff.speech
+        speech, mind = self._staff.speech, self._staff.llm.line.ready
+        assert mind is not None
         mouth = speech.line.ready if speech is not None else None
         clock, trace, counters, _, tell = self._around
         return Speaker(
@@ -200,6 +201,7 @@ class OpenRoom:
             clock=clock,
             trace=trace,
             counters=counters,
+            context_tokens=int(mind.facts["context_tokens"]),
             tell=tell,
             call_marks=self.prompt_format.tool_call,
         )

@@ -36,6 +36,8 @@ from sensorium.wire.records import (
 
 # Of a native mind: more than any of its words takes.
 _SPEECH_TOKENS_PER_TOKEN = 24
+# So much longer the next prompt is, as a rule.
+_NEXT_TOKENS = 64
 
 Sound = Pcm | PhraseSpoken | WordSpoken | Spoken
 T = TypeVar("T")
@@ -56,6 +58,7 @@ class Speaker(NamedTuple):
     clock: Clock
     trace: Trace
     counters: Counters
+    context_tokens: int
     tell: Tell = to_nobody
     call_marks: tuple[str, ...] = ()
 
@@ -82,6 +85,18 @@ class Speaker(NamedTuple):
             whole = not draft.too_long
         finally:
             await self._record(draft, persona, publisher, whole=whole)
+            self._make_room(draft)
+
+    def _make_room(self, draft: Draft) -> None:
+        """Shows less of the conversation where the next turn would not fit: now there is time to read it."""
+        num_prompt, most = draft.usage.prompt_tokens, draft.recipe.budgets.max_reply_tokens
+        reply = most + self._speech_tokens(most)
+        if num_prompt and num_prompt + _NEXT_TOKENS + reply > self.context_tokens:
+            self.room.shorten()
+
+    def _speech_tokens(self, max_tokens: int) -> int:
+        """What a reply of so many may take when it is spoken."""
+        return _SPEECH_TOKENS_PER_TOKEN * max_tokens if self.native and self.speech is not None else 0
 
     def _sounds(
         self, speech: SpeechLink, turn_id: int, persona: Persona, pieces: AsyncIterator[str | CodeFrames]
@@ -96,7 +111,7 @@ class Speaker(NamedTuple):
         turn = draft.turn
         max_tokens = max(draft.recipe.budgets.max_reply_tokens, len(draft.words.split()))
         draft.adapters = await self.adapters.ensure(persona)
-        speech_tokens = _SPEECH_TOKENS_PER_TOKEN * max_tokens if aloud and self.native else 0
+        speech_tokens = self._speech_tokens(max_tokens) if aloud else 0
         sampling = Sampling(grammar=draft.grammar) if draft.grammar else draft.recipe.sampling
         request = Generate(
             turn.turn_id, prompt, sampling, max_tokens, draft.adapters, speech_tokens, draft.words

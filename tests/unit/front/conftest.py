@@ -89,6 +89,7 @@ class House:
         self.sam = Person(id="sam", name="Sam")
         self.happenings = Happenings(counters)
         self.own_format: dict[str, object] = {}
+        self.context_tokens = 100_000
         self.calls_itself, self.within_s, self.aloud = False, 20.0, Recording()
 
     async def open(self, stack: AsyncExitStack, room: str = "living-room") -> None:
@@ -121,6 +122,7 @@ class House:
             clock=self.clock,
             trace=self.trace,
             counters=self.counters,
+            context_tokens=self.context_tokens,
             tell=tell,
             call_marks=self.format.tool_call,
         )

@@ -267,6 +267,23 @@ async def test_a_conversation_too_long_for_the_context_is_shown_from_later_on(ho
     assert again.said == "yes" and len(house.fake_llm.prompts) == num_asked + 1
 
 
+async def test_what_the_next_turn_would_not_hold_is_left_out_before_it_comes(house: House) -> None:
+    for i in range(30):
+        await house.room.heard(house.sam, f"a word that must be spelt, number {i}", 0)
+    first = await house.conversation.text_turn("maya are you there", house.sam)
+    num_shown = len(house.room.history())
+
+    # given a context in which that turn just fitted
+    parts = house.conversation._parts
+    reply_tokens = house.room.room.recipe.budgets.max_reply_tokens
+    speaker = parts.speaker._replace(context_tokens=first.prompt_tokens + reply_tokens + 20)
+    house.conversation._parts = parts._replace(speaker=speaker)
+    await house.conversation.text_turn("maya are you there", house.sam)
+
+    # then less is shown before anybody asks again
+    assert len(house.room.history()) < num_shown
+
+
 async def test_a_message_too_long_for_the_context_is_that_turns_error(house: House) -> None:
     def reply(prompt: Prompt) -> list[str]:
         raise ContextFull("prompt and reply take 3000 tokens, the context has 2048")

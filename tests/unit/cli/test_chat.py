@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -84,6 +85,11 @@ async def test_waiting_for_a_line_can_be_cancelled(pipe: tuple[int, int]) -> Non
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+    # The thread goes on reading: it must not read what the next test types, whose pipe has the same number.
+    os.close(pipe[1])
+    for thread in threading.enumerate():
+        if thread.name == "typed-lines":
+            thread.join(timeout=20)
 
 
 @pytest.mark.anyio

@@ -248,7 +248,7 @@ class SlowClock(SystemClock):
 
 def test_when_frames_take_longer_than_they_sound_more_are_made_at_once_and_none_is_lost(run_worker):
     """given a clock by which every call takes too long, then the ladder goes down, and the sound is whole"""
-    engine = NativeVoice(FakeDecoder)
+    engine = NativeVoice(FakeDecoder, SlowClock())
     front = run_worker(
         FromSpeech, ToSpeech, lambda shell: SpeechWorker(shell, engine, Counters(), SlowClock())
     )

@@ -39,7 +39,10 @@ def test_a_tool_is_called_and_what_it_keeps_is_the_rooms(place: Place) -> None:
         (("call", "timer", "seconds"), "is not key=value"),
         (("call", "timer", "seconds=1", "seconds=2"), "given twice"),
         (("call", "timer", "seconds=soon"), "timer: Expected `int | null`"),
-        (("call", "timer", "minutes=1"), "unknown field `minutes`"),
+        (
+            ("call", "timer", "minutes=1"),
+            "unknown field `minutes` (what it takes: sensorium tool show timer)",
+        ),
         (("call", "timer", "seconds=0"), "from one second to a day"),
         (("call", "timer", "--room", "nowhere"), "no room called"),
     ],

@@ -103,7 +103,11 @@ def call(
     Example: sensorium tool call notes action=add text="buy milk"
     """
     with run("tool call", json) as output:
-        given, answer = run_async(_called(Config.load(home), name, _pairs(arguments), room))
+        try:
+            given, answer = run_async(_called(Config.load(home), name, _pairs(arguments), room))
+        except BadInput as e:
+            remedy = e.remedy or f"what it takes: sensorium tool show {name}"
+            raise type(e)(e.message, remedy=remedy) from e
         later = [{"after_s": later.after_s, "text": later.text} for later in answer.later]
         output.result({"tool": name, "arguments": given, "text": answer.text, "later": later})
         output.text(answer.text or "(it said nothing)")

@@ -6,9 +6,12 @@ A TaskGroup in a task of its own, so that an error of the house's user is raised
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self
+
+_logger = logging.getLogger("sensorium")
 
 
 class Background:
@@ -43,9 +46,14 @@ class Background:
                 self._queue.get_nowait().close()
 
     async def _run(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                tasks.create_task(await self._queue.get())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                while True:
+                    tasks.create_task(await self._queue.get())
+        except BaseExceptionGroup as group:
+            # It is raised on the way out, which may be far: until then the house stands without its tasks.
+            _logger.error("a task of the house failed, and all ended with it", exc_info=first_of(group))
+            raise
 
 
 async def all_of(work: Sequence[Coroutine[Any, Any, None]]) -> None:

@@ -86,7 +86,12 @@ class Decoder:
         start = 0
         try:
             with memoryview(self._pending) as view:
-                while (found := self._one_frame(view[start:])) is not None:
+                while True:
+                    # Given back at once: whoever looks at what runs may keep the call, and this with it.
+                    with view[start:] as rest:
+                        found = self._one_frame(rest)
+                    if found is None:
+                        break
                     num_bytes, record, payload = found
                     messages.append((record, payload))
                     start += num_bytes

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -158,3 +159,14 @@ def test_when_a_frame_was_sent_is_told_where_it_says_so():
     decoder = framing.Decoder(ToSpeech, told.append)
     messages = decoder.feed(stream[:-1]) + decoder.feed(stream[-1:])
     assert told == [5, 7] and messages == [(Say(1, "a"), b""), (Say(1, "a"), b""), (Say(1, "a"), b"x")]
+
+
+def test_who_looks_at_what_runs_does_not_end_the_stream():
+    """given somebody who keeps the frames of the call stack, as a watchdog or a profiler does"""
+    kept = []
+    decoder = framing.Decoder(ToSpeech, lambda ns: kept.append(sys._getframe(1)))
+    stream = framing.frame(framing.encode_header(Say(1, "a")), b"", 5)
+    for _ in range(3):
+        assert decoder.feed(stream + stream[:20]) == [(Say(1, "a"), b"")]
+        assert decoder.feed(stream[20:]) == [(Say(1, "a"), b"")]
+    assert len(kept) == 6

@@ -40,6 +40,7 @@ from sensorium.wire.records import (
 from sensorium.workers.speech import SpeechWorker
 
 CODES = np.random.default_rng(4).integers(0, 1000, (40, 2)).astype("<i2")
+MANY = np.resize(CODES, (200, 2))
 
 
 # Whoever listens takes everything.
@@ -236,13 +237,13 @@ def test_a_bundle_without_a_codec_is_reported(connect, tmp_path):
 
 
 class SlowClock(SystemClock):
-    """20 ms go by whenever somebody looks."""
+    """50 ms go by whenever somebody looks."""
 
     def __init__(self) -> None:
         self._now_s = 0.0
 
     def now_s(self) -> float:
-        self._now_s += 0.02
+        self._now_s += 0.05
         return self._now_s
 
 
@@ -253,13 +254,13 @@ def test_when_frames_take_longer_than_they_sound_more_are_made_at_once_and_none_
         FromSpeech, ToSpeech, lambda shell: SpeechWorker(shell, engine, Counters(), SlowClock())
     )
     front.send(Speak(1, Voice(), FAR_MS))
-    for i, frame in enumerate(CODES):
+    for i, frame in enumerate(MANY):
         say_codes(front, 1, i, frame[None])
     front.send(SayEnd(1))
     messages = front.until(Spoken)
     whole = FakeDecoder()
-    np.testing.assert_array_equal(sound(messages, 1), np.concatenate((whole.feed(CODES), whole.flush())))
-    assert len(words(messages, 1)) == len(CODES)
+    np.testing.assert_array_equal(sound(messages, 1), np.concatenate((whole.feed(MANY), whole.flush())))
+    assert len(words(messages, 1)) == len(MANY)
 
     values = stats(front)
     assert engine.frames_at_once > 1

@@ -19,6 +19,18 @@ from tests.processes.test_realtime import picture
 
 from sensorium.front.house import House
 
+SAID = "I like apples."
+ASKED = [{"role": "system", "content": "be brief"}, {"role": "user", "content": "what do you like"}]
+_LIGHT: dict[str, Any] = {
+    "name": "dim_light",
+    "parameters": {
+        "type": "object",
+        "properties": {"room": {"enum": ["kitchen", "hall"]}, "percent": {"type": "integer"}},
+        "required": ["room", "percent"],
+    },
+}
+FORCED: dict[str, Any] = {"tools": [{"type": "function", "function": _LIGHT}], "tool_choice": "required"}
+
 
 @pytest.fixture
 async def service(tmp_path: Path) -> AsyncIterator[tuple[House, AsyncOpenAI]]:
@@ -31,40 +43,46 @@ async def service(tmp_path: Path) -> AsyncIterator[tuple[House, AsyncOpenAI]]:
 async def test_letters_to_personas(service: tuple[House, AsyncOpenAI]) -> None:
     house, client = service
     create: Any = client.chat.completions.create
-    asked = [{"role": "system", "content": "be brief"}, {"role": "user", "content": "what do you like"}]
 
     # the personas are the models
     assert [model.id async for model in client.models.list()] == [p.id for p in house.room.personas]
     assert (await client.models.retrieve("maya")).owned_by == "sensorium"
 
-    # at once
-    answer = await create(model="maya", messages=asked, user="Joe")
-    said = answer.choices[0].message.content
-    assert said == "I like apples." and answer.choices[0].finish_reason == "stop"
+    await _answers_at_once_and_as_a_stream(house, create)
+    await _hears_and_answers_aloud(create)
+    await _looks_at_a_picture(create)
+    await _calls_a_function(house, create)
+    await _refuses_in_openais_way(create)
+
+
+async def _answers_at_once_and_as_a_stream(house: House, create: Any) -> None:
+    answer = await create(model="maya", messages=ASKED, user="Joe")
+    assert answer.choices[0].message.content == SAID and answer.choices[0].finish_reason == "stop"
     assert answer.usage.prompt_tokens > answer.usage.prompt_tokens_details.cached_tokens > 0
     assert [entry.speaker_name for entry in house.room.history()[-2:]] == ["Joe", "Maya"]
 
     # as a stream
-    stream = await create(model="maya", messages=asked, stream=True, stream_options={"include_usage": True})
+    stream = await create(model="maya", messages=ASKED, stream=True, stream_options={"include_usage": True})
     chunks = [chunk async for chunk in stream]
     pieces = [c.choices[0].delta.content for c in chunks if c.choices and c.choices[0].delta.content]
-    assert "".join(pieces) == said and len(pieces) > 1
+    assert "".join(pieces) == SAID and len(pieces) > 1
     assert chunks[-2].choices[0].finish_reason == "stop" and chunks[-1].usage.completion_tokens > 0
 
     # what was said before is not said again
     before = len(house.room.history())
-    talk = [*asked, {"role": "assistant", "content": said}, {"role": "user", "content": "where do you live"}]
+    talk = [*ASKED, {"role": "assistant", "content": SAID}, {"role": "user", "content": "where do you live"}]
     await create(model="maya", messages=talk)
     assert len(house.room.history()) == before + 2
 
-    # by ear, aloud
+
+async def _hears_and_answers_aloud(create: Any) -> None:
     wav = base64.b64encode((EVENING / "01-maya-likes.wav").read_bytes()).decode()
     by_ear = [
         {"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": wav, "format": "wav"}}]}
     ]
     aloud = {"modalities": ["text", "audio"], "audio": {"voice": "maya", "format": "wav"}}
     spoken = (await create(model="maya", messages=by_ear, **aloud)).choices[0].message
-    assert spoken.audio.transcript == said
+    assert spoken.audio.transcript == SAID
     with wave.open(io.BytesIO(base64.b64decode(spoken.audio.data))) as file:
         assert file.getframerate() == 24_000 and 0.5 < file.getnframes() / 24_000 < 6
 
@@ -72,50 +90,44 @@ async def test_letters_to_personas(service: tuple[House, AsyncOpenAI]) -> None:
     aloud["audio"]["format"] = "pcm16"  # type: ignore[index]
     deltas = [
         chunk.choices[0].delta.to_dict()
-        async for chunk in await create(model="maya", messages=asked, stream=True, **aloud)
+        async for chunk in await create(model="maya", messages=ASKED, stream=True, **aloud)
     ]
     audio = [delta["audio"] for delta in deltas if "audio" in delta]
-    assert "".join(a.get("transcript", "") for a in audio) == said
+    assert "".join(a.get("transcript", "") for a in audio) == SAID
     pcm = np.frombuffer(b"".join(base64.b64decode(a.get("data", "")) for a in audio), "<i2")
     assert 0.5 < pcm.size / 24_000 < 6 and np.abs(pcm.astype(int)).max() > 2_000
 
-    # with a picture
+
+async def _looks_at_a_picture(create: Any) -> None:
     uri = "data:image/jpeg;base64," + base64.b64encode(picture()).decode()
     look = [{"type": "image_url", "image_url": {"url": uri}}, {"type": "text", "text": "what do you see"}]
     seen = (await create(model="maya", messages=[{"role": "user", "content": look}])).choices[0].message
     assert {"red", "circle", "blue", "square"} <= set(seen.content.lower().replace(".", "").split())
 
-    # called to a function
-    light = {
-        "name": "dim_light",
-        "parameters": {
-            "type": "object",
-            "properties": {"room": {"enum": ["kitchen", "hall"]}, "percent": {"type": "integer"}},
-            "required": ["room", "percent"],
-        },
-    }
-    forced = {"tools": [{"type": "function", "function": light}], "tool_choice": "required"}
+
+async def _calls_a_function(house: House, create: Any) -> None:
     ask_light = [{"role": "user", "content": "dim the kitchen to ten"}]
-    choice = (await create(model="maya", messages=ask_light, **forced)).choices[0]
+    choice = (await create(model="maya", messages=ask_light, **FORCED)).choices[0]
     assert choice.finish_reason == "tool_calls" and choice.message.content is None
     call = choice.message.tool_calls[0].function
     assert call.name == "dim_light" and json.loads(call.arguments)["percent"] == 10
     # of which nothing was said
     assert house.room.last_entry is not None and house.room.last_entry.text == "dim the kitchen to ten"
-    streamed = [c async for c in await create(model="maya", messages=ask_light, stream=True, **forced)]
+    streamed = [c async for c in await create(model="maya", messages=ask_light, stream=True, **FORCED)]
     assert streamed[-1].choices[0].finish_reason == "tool_calls"
     piece = streamed[-2].choices[0].delta.tool_calls[0].function
     assert (piece.name, piece.arguments) == (call.name, call.arguments)
 
-    # and what cannot be is refused in OpenAI's way
+
+async def _refuses_in_openais_way(create: Any) -> None:
     with pytest.raises(openai.NotFoundError, match="maya"):
-        await create(model="nobody", messages=asked)
+        await create(model="nobody", messages=ASKED)
     with pytest.raises(openai.BadRequestError, match="n is 1"):
-        await create(model="maya", messages=asked, n=2)
+        await create(model="maya", messages=ASKED, n=2)
     with pytest.raises(openai.BadRequestError, match="not a user"):
         await create(model="maya", messages=[{"role": "assistant", "content": "hello"}])
     with pytest.raises(openai.BadRequestError, match="data URI"):
         far = [{"type": "image_url", "image_url": {"url": "http://10.0.0.1/x.jpg"}}]
         await create(model="maya", messages=[{"role": "user", "content": far}])
     with pytest.raises(openai.BadRequestError, match="percent"):
-        await create(model="maya", messages=asked, **forced)
+        await create(model="maya", messages=ASKED, **FORCED)

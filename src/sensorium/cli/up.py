@@ -8,9 +8,10 @@ import signal
 import socket
 import sys
 import webbrowser
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
@@ -33,6 +34,7 @@ from sensorium.store.store import Store
 
 # Every address of this machine.
 _EVERYWHERE = ("0.0.0.0", "::")
+_SEE_LOG = "start it again; logs/room.log in the home folder says more"
 
 
 def up(
@@ -138,11 +140,26 @@ async def _serve(
         output.text(f"{house.room.room.name} is open, and {names} are there: {url}\nCtrl-C closes it.")
         if browser and _has_screen():
             await asyncio.to_thread(webbrowser.open, url)
-        stopping = asyncio.create_task(stopped.wait())
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await _until_over(stopped.wait(), serving, house.failure())
+
+
+async def _until_over(
+    stopped: Coroutine[Any, Any, Any],
+    serving: asyncio.Task[None],
+    failure: Coroutine[Any, Any, BaseException],
+) -> None:
+    """Returns when somebody wants it to stop. Raises WorkerFailed when the server or the house fails."""
+    stopping, failing = asyncio.create_task(stopped), asyncio.create_task(failure)
+    try:
+        await asyncio.wait({serving, stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
+        if failing.done():
+            error = failing.result()
+            raise WorkerFailed(f"a task of the room failed: {error!r}", remedy=_SEE_LOG) from error
+        if not stopping.done():
+            raise WorkerFailed("the server ended by itself", remedy=_SEE_LOG)
+    finally:
         stopping.cancel()
-        if not stopped.is_set():
-            raise WorkerFailed("the server ended by itself", remedy="see logs/room.log in the home folder")
+        failing.cancel()
 
 
 def link(door: Door) -> str:

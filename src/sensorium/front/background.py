@@ -24,6 +24,14 @@ class Background:
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         self._queue.put_nowait(work)
 
+    async def failure(self) -> BaseException:
+        """Waits until one of them fails, and returns its error. Then none of them runs any more."""
+        assert self._host is not None
+        await asyncio.wait({self._host})
+        error = self._host.exception()
+        assert isinstance(error, BaseExceptionGroup)  # it has no other end while we are inside
+        return first_of(error)
+
     async def __aenter__(self) -> Self:
         self._host = asyncio.create_task(self._run())
         return self

@@ -28,9 +28,15 @@ MAX_TOOLS = 64
 START_S = 60.0
 # How often a server is asked whether it is there and what it offers.
 LOOK_EVERY_S = 10.0
+# A server that has ended is started again, the later the oftener it lived shorter than START_S in a row.
 _AGAIN_AFTER_S = (0.5, 2.0, 10.0, 60.0)
 # Above a call's own limit, which whoever calls keeps.
 _LONGER_S = 2.0
+
+
+def again_after_s(num_short: int) -> float:
+    """How long to wait after so many short lives in a row."""
+    return _AGAIN_AFTER_S[min(max(num_short - 1, 0), len(_AGAIN_AFTER_S) - 1)]
 
 
 class State(NamedTuple):
@@ -139,15 +145,15 @@ class Servers:
 
     async def _keep(self, name: str) -> None:
         """One server, again and again."""
-        num_failed = 0
+        num_short = 0
         while True:
             since_s = self._loop.time()
             try:
                 await self._serve(name, self._configured[name])
             except Exception as e:  # whatever the library makes of a server that misbehaves
                 self._lost(name, _reason(e))
-            num_failed = 0 if self._loop.time() - since_s > START_S else num_failed + 1
-            await asyncio.sleep(_AGAIN_AFTER_S[min(num_failed, len(_AGAIN_AFTER_S)) - 1])
+            num_short = 0 if self._loop.time() - since_s > START_S else num_short + 1
+            await asyncio.sleep(again_after_s(num_short))
 
     async def _serve(self, name: str, server: McpServer) -> None:
         """While it lives. Raises whatever goes wrong."""

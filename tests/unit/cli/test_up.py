@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from sensorium.cli.up import _settled
+from sensorium.cli.up import _settled, _until_over
 from sensorium.config import Config
-from sensorium.errors import BadInput
+from sensorium.errors import BadInput, WorkerFailed
 
 TOKEN = "0123456789abcdef"
 
@@ -51,3 +52,31 @@ def test_beyond_this_machine_a_token_is_needed_wherever_it_stands(
 
 def test_a_configured_token_opens_a_flagged_address(tmp_path: Path) -> None:
     assert _settled(_configured(tmp_path, f'token = "{TOKEN}"'), host="0.0.0.0").token == TOKEN
+
+
+async def _at_once(result: object) -> object:
+    return result
+
+
+@pytest.mark.anyio
+async def test_a_room_whose_task_fails_does_not_stay_open() -> None:
+    serving = asyncio.create_task(asyncio.Event().wait())
+    try:
+        with pytest.raises(WorkerFailed, match=r"KeyError\('a bug'\).*") as failed:
+            await _until_over(asyncio.Event().wait(), serving, _at_once(KeyError("a bug")))  # type: ignore[arg-type]
+        assert "room.log" in failed.value.remedy
+    finally:
+        serving.cancel()
+
+
+@pytest.mark.anyio
+async def test_a_server_that_ends_by_itself_is_a_failure_and_a_stop_is_none() -> None:
+    serving = asyncio.create_task(_at_once(None))
+    with pytest.raises(WorkerFailed, match="by itself"):
+        await _until_over(asyncio.Event().wait(), serving, asyncio.Event().wait())  # type: ignore[arg-type]
+
+    serving = asyncio.create_task(asyncio.Event().wait())
+    try:
+        await _until_over(_at_once(True), serving, asyncio.Event().wait())  # type: ignore[arg-type]
+    finally:
+        serving.cancel()

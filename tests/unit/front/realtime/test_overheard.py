@@ -14,6 +14,7 @@ from tests.unit.front.conftest import House as Inside
 from tests.unit.front.realtime.client import strictly_parsed
 from tests.unit.front.server.test_hall import Served, played_on
 
+from sensorium.front.publisher import Publisher
 from sensorium.front.realtime.connection import Connection
 from sensorium.front.realtime.server_events import ServerEvent
 from sensorium.front.realtime.session import Session
@@ -72,6 +73,17 @@ def calls(house: Inside, *replies: str) -> None:
     house.reply = lambda prompt: [f" {word}" for word in next(lines).split()]
 
 
+@asynccontextmanager
+async def somebody_asks(persona: Persona, caller: Caller, house: Inside) -> AsyncIterator[Publisher]:
+    """On the page of the room, which leads; the persona has answered, and whom it called may follow up."""
+    with caller.served.audience.listening(lambda piece: None) as page:
+        led = caller.served.audience.led_by(page)
+        text = f"{persona.name} hello"
+        asking = asyncio.create_task(house.conversation.text_turn(text, house.sam, publisher=led))
+        await played_on(caller.served, house, asking.done)
+        yield led
+
+
 def words_of(response: dict[str, Any]) -> str:
     return str(response["output"][0]["content"][0]["transcript"])
 
@@ -82,12 +94,7 @@ async def test_the_persona_answers_another_one_that_called_it(house: Inside) -> 
     calls(house, "maya and you", "i like pears")
     async with caller.there():
         # when somebody else asks another persona, which calls the session's own
-        with caller.served.audience.listening(lambda piece: None) as page:
-            led = caller.served.audience.led_by(page)
-            asking = asyncio.create_task(
-                house.conversation.text_turn(f"{other.name} hello", house.sam, publisher=led)
-            )
-            await played_on(caller.served, house, asking.done)
+        async with somebody_asks(other, caller, house) as led:
             following = asyncio.create_task(house.conversation.follow_up(led))
             await played_on(caller.served, house, following.done)
 
@@ -127,12 +134,7 @@ async def test_a_client_has_one_response_at_a_time(house: Inside) -> None:
     caller = Caller(house, house.persona("maya"))
     calls(house, "maya and you", "i like pears", "it is late")
     async with caller.there():
-        with caller.served.audience.listening(lambda piece: None) as page:
-            led = caller.served.audience.led_by(page)
-            asking = asyncio.create_task(
-                house.conversation.text_turn(f"{other.name} hello", house.sam, publisher=led)
-            )
-            await played_on(caller.served, house, asking.done)
+        async with somebody_asks(other, caller, house) as led:
             caller.session.unasked()
             following = asyncio.create_task(house.conversation.follow_up(led))
             await played_on(caller.served, house, following.done)
@@ -148,12 +150,7 @@ async def test_a_client_may_stop_what_it_overhears(house: Inside) -> None:
     caller = Caller(house, house.persona("maya"))
     calls(house, "maya and you", "i like pears and plums and apples and bread and tea")
     async with caller.there():
-        with caller.served.audience.listening(lambda piece: None) as page:
-            led = caller.served.audience.led_by(page)
-            asking = asyncio.create_task(
-                house.conversation.text_turn(f"{other.name} hello", house.sam, publisher=led)
-            )
-            await played_on(caller.served, house, asking.done)
+        async with somebody_asks(other, caller, house) as led:
             following = asyncio.create_task(house.conversation.follow_up(led))
             await played_on(caller.served, house, lambda: bool(caller.all("response.output_audio.delta")))
             caller.send("response.cancel")

@@ -1,7 +1,9 @@
-.PHONY: help setup demo room test fuzz bench compat lint clean
+.PHONY: help setup demo room test fuzz guided bench compat lint clean
 PY := .venv/bin/python
 OUT ?= out
 EXAMPLES ?= 20000
+TARGET ?= pictures
+FUZZ_SECONDS ?= 60
 COMPAT_CLIENTS := "livekit-agents>=1.8,<1.9" "livekit-plugins-openai>=1.8,<1.9" "pipecat-ai[openai]>=1.14,<2" \
   "openai-agents>=0.24,<1"
 # Several libraries start a thread pool each; on small machines they fight.
@@ -12,6 +14,7 @@ help:
 	@echo "make room    the room as a page in the browser, until Ctrl-C (sets itself up)"
 	@echo "make test    lint, types and all tests (sets itself up)"
 	@echo "make fuzz    the properties of tests/fuzz with EXAMPLES (20000) examples each (sets itself up)"
+	@echo "make guided  one TARGET (pictures) of tests/fuzz/targets.py for FUZZ_SECONDS (60), by atheris, which it installs"
 	@echo "make bench   prefix reuse, ours beside llama-server (sets itself up)"
 	@echo "make compat  livekit-agents, pipecat and openai-agents as clients of the room, in their own environment"
 	@echo "make setup   only the set-up, in .venv"
@@ -37,6 +40,11 @@ test:
 fuzz:
 	@python3 scripts/setup.py test
 	FUZZ_EXAMPLES=$(EXAMPLES) $(PY) -m pytest tests/fuzz -o timeout=0
+
+guided:
+	@python3 scripts/setup.py test
+	$(PY) -m pip install --quiet --target build/atheris "atheris>=3,<4"
+	PYTHONPATH=build/atheris:. $(PY) tests/fuzz/guided.py $(TARGET) -max_total_time=$(FUZZ_SECONDS)
 
 bench:
 	@python3 scripts/setup.py test

@@ -379,3 +379,9 @@ VOCABULARY: tuple[str, ...] = _vocabulary()
 SALAD_WORDS: tuple[str, ...] = tuple(w for w in VOCABULARY if w != ".")
 # Words that only personas say; the ear need not know them.
 REPLY_WORDS: tuple[str, ...] = ("ok", "face", "sad", "angry", "surprised", "calm")
+# What a judge of speech knows: letters, too, as words are spelled ("a" and "i" are words of the world).
+JUDGED_WORDS: tuple[str, ...] = (
+    *SALAD_WORDS,
+    *REPLY_WORDS,
+    *sorted(set("abcdefghijklmnopqrstuvwxyz") - set(VOCABULARY)),
+)

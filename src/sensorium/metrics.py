@@ -6,8 +6,9 @@ Knows nothing of exporters: Prometheus text is made where it is served.
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import bisect_left
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -29,13 +30,20 @@ class Counters:
 
 
 class Window:
-    """The last `size` measurements of one quantity, for medians and tails."""
+    """The last `size` measurements of one quantity, for medians and tails; in their order only until then."""
 
     def __init__(self, size: int = 512) -> None:
-        self._values: deque[float] = deque(maxlen=size)
+        self._size = size
+        # Plain numbers: as objects they are four times as large, and memory would grow for hours.
+        self._values = array("d")
+        self._oldest = 0
 
     def add(self, value: float) -> None:
-        self._values.append(value)
+        if len(self._values) < self._size:
+            self._values.append(value)
+            return
+        self._values[self._oldest] = value
+        self._oldest = (self._oldest + 1) % self._size
 
     def summary(self) -> dict[str, float]:
         return summarize(self._values)

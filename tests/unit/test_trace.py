@@ -46,6 +46,20 @@ def test_the_ring_is_bounded_and_stages_are_found_by_turn() -> None:
     assert [stage.turn_id for stage in trace.stages(turn_id=3)] == [3]
 
 
+def test_what_was_added_after_a_mark_is_given_in_order_as_far_as_it_is_kept() -> None:
+    trace = Trace("front", ManualClock(), size=3)
+    trace.add("compose", 1, 0.0, 1.0)
+    trace.extend([Stage("llm", "decode", 1, 1.0, 2.0)])
+    first, mark = trace.since(0)
+    assert [(s.process, s.name) for s in first] == [("front", "compose"), ("llm", "decode")]
+
+    assert trace.since(mark) == ([], mark)
+    for turn in range(2, 7):
+        trace.add("compose", turn, 0.0, 1.0)
+    newest, mark = trace.since(mark)
+    assert [stage.turn_id for stage in newest] == [4, 5, 6] and trace.since(mark) == ([], mark)
+
+
 def test_times_are_microseconds_since_the_first_stage() -> None:
     stages = [Stage("speech", "phrase", 1, 100.5, 100.75), Stage("llm", "prefill", 1, 100.0, 100.5)]
     first, second = _events(stages, "X")

@@ -1,4 +1,4 @@
-"""Trains nano's ear: `python -m training.ear.train [--preset full|smoke] [--resume]`.
+"""Trains nano's ear: `python -m training.ear.train [--preset full|judge|smoke] [--resume|--start FILE]`.
 
 Word CTC and character CTC on the upper GRU, a phoneme per frame on the lower one. Exact times get the
 CTC off its plateau: the phonemes', and each word's end, which also keeps its spike close to the word.
@@ -10,7 +10,7 @@ import argparse
 import json
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,11 @@ from torch.nn import functional
 
 from training.autocast import autocast
 from training.ear.data import CHARACTERS, IGNORE, Batch, Lexicon, Stream, find_phonemes, world_sentence
+from training.ear.ear_file import start_from
 from training.ear.model import Ear, Heard, zero_state
 from training.ear.voices import ACCENTS
 from training.mind.mouth import asked_or_answered
-from training.world import REPLY_WORDS, SALAD_WORDS
+from training.world import JUDGED_WORDS, SALAD_WORDS
 
 RUNS = Path(__file__).parents[1] / "runs" / "ear"
 
@@ -70,7 +71,7 @@ class Run:
 
 def start(plan: Plan) -> Run:
     torch.manual_seed(plan.seed)
-    words = (*SALAD_WORDS, *REPLY_WORDS) if plan.judges else SALAD_WORDS
+    words = JUDGED_WORDS if plan.judges else SALAD_WORDS
     lexicon = Lexicon(words, find_phonemes(words, ACCENTS))
     ear, average = build(lexicon), build(lexicon)
     average.load_state_dict(ear.state_dict())
@@ -98,10 +99,17 @@ def losses(heard: Heard, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def train(plan: Plan, folder: Path, *, resume: bool, stop_at: int | None = None) -> Run:
-    """Runs to the end of `plan` (or `stop_at`), writing `log.jsonl` and checkpoints into `folder`."""
+def train(
+    plan: Plan, folder: Path, *, resume: bool, stop_at: int | None = None, exported: Path | None = None
+) -> Run:
+    """Runs to the end of `plan` (or `stop_at`), writing `log.jsonl` and checkpoints into `folder`.
+
+    Begins with the weights of an `exported` ear where one is given."""
     folder.mkdir(parents=True, exist_ok=True)
     run = load(folder / "last.pt", plan) if resume else start(plan)
+    if exported and not resume:
+        start_from(run.ear, run.lexicon, exported)
+        run.average.load_state_dict(run.ear.state_dict())
     clean = max(0, round(plan.clean_share * plan.steps) - run.step)
     stream = Stream(
         run.lexicon,
@@ -224,15 +232,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--preset", choices=sorted(PRESETS), default="full")
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument(
+        "--start", type=Path, help="an exported ear to go on from, e.g. the bundle's ear.onnx"
+    )
     parser.add_argument("--steps", type=int, help="another length than the preset's")
+    parser.add_argument(
+        "--seed", type=int, help="another than the preset's; with --start, or it hears the same"
+    )
+    parser.add_argument("--peak-lr", type=float, help="another than the preset's")
     parser.add_argument("--folder", type=Path, help="default: runs/ear, or runs/judge")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    plan = PRESETS[arguments.preset]
-    if arguments.steps:
-        plan = Plan(**{**vars(plan), "steps": arguments.steps})
+    given = {name: getattr(arguments, name) for name in ("steps", "seed", "peak_lr")}
+    plan = replace(PRESETS[arguments.preset], **{name: value for name, value in given.items() if value})
+    if arguments.start:
+        plan = replace(plan, clean_share=0.0)
     default = RUNS.with_name("judge") if arguments.preset == "judge" else RUNS
-    train(plan, arguments.folder or default, resume=arguments.resume)
+    train(plan, arguments.folder or default, resume=arguments.resume, exported=arguments.start)
 
 
 if __name__ == "__main__":

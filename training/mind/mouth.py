@@ -20,7 +20,7 @@ from training.mind.play import SILENCE, draw_play
 from training.mind.scene import odd_word
 from training.mind.speech import SpokenWord, shipped_pronunciations, split_by_word
 from training.mind.vocabulary import SPECIALS
-from training.world import SALAD_WORDS, Split, utterance
+from training.world import JUDGED_WORDS, SALAD_WORDS, Split, utterance
 
 BASE_STYLE = Style(voice=BASE)
 NUM_TAGS = 32
@@ -30,6 +30,7 @@ _BASE_SHARE, _PERSONAS_SHARE = 0.4, 0.35
 # What is said: what personas answer, what people say, words in no order, and so often a word of no language.
 _REPLIES, _UTTERANCES, _ODD_SHARE = 0.4, 0.2, 0.1
 _MAX_WORDS = 16
+_JUDGED = frozenset(JUDGED_WORDS)
 
 
 @cache
@@ -83,10 +84,11 @@ def asked_or_answered(rng: random.Random) -> list[str]:
     """What a judge of speech must know: half of it what people say, half what personas may have to say."""
     if rng.random() < 0.5:
         return world_sentence(rng)
-    words: list[str] = []
-    while not words:
+    while True:
         words = [word for word in draw_words(rng, odd_share=0.0) if word != "."]
-    return words
+        # Personas also repeat and spell what is no word.
+        if words and _JUDGED.issuperset(words):
+            return words
 
 
 def draw_voice(rng: random.Random) -> tuple[int | None, Style]:

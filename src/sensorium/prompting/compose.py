@@ -53,24 +53,25 @@ def lay_out(view: View, prompt_format: PromptFormat, sources: Iterable[Source] =
 class Guard:
     """Renders stable sources twice, and remembers which texts were found stable.
 
-    A source that carries the moment gives a text not seen before, so remembering hides nothing.
+    A source that carries the moment gives a text not seen before, so remembering hides nothing. Only the hash
+    of a text is kept, or whole conversations would stay alive.
     """
 
     def __init__(self, max_remembered: int = 512) -> None:
-        self._found_stable: OrderedDict[tuple[Source, tuple[Block, ...]], None] = OrderedDict()
+        self._found_stable: OrderedDict[tuple[Source, int], None] = OrderedDict()
         self._max_remembered = max_remembered
 
     def render(self, source: Source, view: View, prompt_format: PromptFormat) -> tuple[Block, ...]:
         """The source's blocks. Raises UnstableSource when a stable tier's would differ at another moment."""
         blocks = source.render(view, prompt_format)
-        if source.tier is Tier.VOLATILE or (source, blocks) in self._found_stable:
+        if source.tier is Tier.VOLATILE or (seen := (source, hash(blocks))) in self._found_stable:
             return blocks
         if _render_elsewhen(source, view, prompt_format) != blocks:
             raise UnstableSource(
                 f"source {source.name!r} declares {source.tier.name} but changes with the moment",
                 remedy="move it to VOLATILE, or take clock, presence, memories and counters out of it",
             )
-        self._found_stable[source, blocks] = None
+        self._found_stable[seen] = None
         if len(self._found_stable) > self._max_remembered:
             self._found_stable.popitem(last=False)
         return blocks

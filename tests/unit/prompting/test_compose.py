@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import weakref
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 from tests.unit.prompting.views import CHATML, FORMATS, NANO, a_view
@@ -63,6 +66,23 @@ def test_the_guard_forgets_the_oldest_text_first() -> None:
     for name in ("Maya", "Sam", "Maya"):
         guard.render(SOURCES[4], a_view(name), CHATML)
     assert len(guard._found_stable) == 1
+
+
+def test_the_guard_keeps_no_text_alive() -> None:
+    """Given a text rendered by the guard, when nobody else has it any more, then it is gone."""
+    kept: list[weakref.ref[Any]] = []
+
+    class Text(str):
+        pass
+
+    def fresh(_view: View, _format: object) -> list[Parts]:
+        text = Text("a long conversation")
+        kept.append(weakref.ref(text))
+        return [(Part(text),)]
+
+    guard = Guard()
+    guard.render(Source("fresh", Tier.INVARIANT, Scope.SHARED, fresh), a_view(), NANO)
+    assert len(kept) == 2 and not any(text() for text in kept)
 
 
 def test_an_entry_rendered_by_its_neighbours_is_refused() -> None:

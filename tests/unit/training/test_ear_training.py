@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ pytest.importorskip("onnx", reason="the extra `train` is not installed")
 
 import torch
 from training.ear import bundle
+from training.ear.data import Lexicon
+from training.ear.ear_file import start_from
 from training.ear.export import export, round_weights, verify
 from training.ear.model import CHUNK_SAMPLES, Ear, zero_state
 from training.ear.train import PRESETS, Plan, build, learning_rate, load, train
@@ -43,6 +46,41 @@ def test_smoke_run_trains_resumes_exports_and_streams_as_offline(tmp_path):
     sound = np.random.default_rng(0).normal(0, 0.1, 6 * CHUNK_SAMPLES).astype(np.float32)
     assert verify(ear, tmp_path / "ear.onnx", sound) < 1e-3
     assert not [line for line in (tmp_path / "log.jsonl").read_text().splitlines() if not json.loads(line)]
+
+
+def _exported(lexicon: Lexicon, path: Path) -> Ear:
+    torch.manual_seed(0)
+    ear = build(lexicon)
+    with torch.no_grad():
+        for parameter in ear.parameters():  # as they begin, some are alike, and stored once
+            parameter += 0.01 * torch.randn_like(parameter)
+    round_weights(ear)
+    export(ear, lexicon, path, steps=1)
+    return ear
+
+
+def test_training_goes_on_from_an_exported_ear(tmp_path):
+    """given an ear as it ships, when a lexicon with one more word starts from it, then it hears the same"""
+    lexicon = Lexicon(("tea", "sun", "moon"), ("_", "t"))
+    ear = _exported(lexicon, tmp_path / "ear.onnx")
+    later = Lexicon(("moon", "rain", "sun", "tea"), ("_", "t", "s"))
+    fresh = build(later).eval()
+
+    start_from(fresh, later, tmp_path / "ear.onnx")
+
+    pcm = 0.1 * torch.randn(1, 4 * CHUNK_SAMPLES)
+    with torch.no_grad():
+        (before, _), (after, _) = ear(pcm, zero_state(1)), fresh(pcm, zero_state(1))
+    torch.testing.assert_close(after.frames, before.frames)
+    rows = [0, *later.word_ids(["tea", "sun", "moon"])]
+    torch.testing.assert_close(after.words[..., rows], before.words)
+
+
+def test_an_ear_with_words_that_training_has_not_is_refused(tmp_path):
+    _exported(Lexicon(("tea", "sun"), ("_", "t")), tmp_path / "ear.onnx")
+    fewer = Lexicon(("sun",), ("_", "t"))
+    with pytest.raises(ValueError, match="tea"):
+        start_from(build(fewer), fewer, tmp_path / "ear.onnx")
 
 
 def test_streaming_is_the_same_as_all_at_once():

@@ -23,7 +23,8 @@ from sensorium.front.listening import EAR_RATE_HZ, in_real_time
 from sensorium.front.publisher import Recording
 
 MAX_MINUTES = 24 * 60.0
-SAMPLE_EVERY_S = 2.0
+# A sample takes most of a kilobyte in the front: more of them would be a slope of their own.
+SAMPLE_EVERY_S = 15.0
 _SILENCE_S = 1.5
 
 Progress = Callable[[int, int, str], None]

@@ -9,8 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-# Of numpy's libraries: workers share few cores, and what they multiply is small.
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_TUNED = {
+    # Workers share few cores, and what numpy multiplies is small.
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    # What one thread takes and another gives back comes to the same heap: else one of them grows for hours.
+    "MALLOC_ARENA_MAX": "1",
+}
 _MAX_LOG_BYTES = 2 << 20
 _TAIL_BYTES = 2_000
 
@@ -25,7 +30,7 @@ async def started(command: Sequence[str], fds: Sequence[int], log: IO[Any]) -> a
             stderr=log,
             pass_fds=fds,
             start_new_session=True,
-            env={**os.environ, **_ONE_THREAD},
+            env={**os.environ, **_TUNED},
         )
     )
     try:

@@ -63,17 +63,17 @@ def _new_variants(rng: random.Random) -> Style:
 
 
 SETS = (
-    Set("base voice, held-out fillers", "fillers", base_style, bar=0.03),
-    Set("base voice, held-out phrasings", "phrasings", base_style, bar=0.03),
-    Set("voices never trained, held-out fillers", "fillers", held_out_style, bar=0.06),
-    Set("voices never trained, held-out phrasings", "phrasings", held_out_style, bar=0.06),
+    Set("base voice, held-out fillers", "fillers", base_style, bar=0.02),
+    Set("base voice, held-out phrasings", "phrasings", base_style, bar=0.02),
+    Set("voices never trained, held-out fillers", "fillers", held_out_style, bar=0.05),
+    Set("voices never trained, held-out phrasings", "phrasings", held_out_style, bar=0.05),
     Set("base voice, white noise 10 dB", "fillers", base_style, snr_db=10.0, bar=0.08),
     Set("voices never trained, white noise 10 dB", "fillers", held_out_style, snr_db=10.0, bar=0.08),
     Set("base voice, word salad", None, base_style, bar=0.20),
     Set("voices never trained, word salad", None, held_out_style, bar=0.20),
     Set("variants never trained in any accent", "fillers", _new_variants),
     Set("base voice, 250 words a minute", "fillers", _fast),
-    Set("base voice, whole hearing path, 48 kHz", "fillers", base_style, bar=0.03, file_rate_hz=48_000),
+    Set("base voice, whole hearing path, 48 kHz", "fillers", base_style, bar=0.02, file_rate_hz=48_000),
     Set("base voice, whole hearing path, 8 kHz", "fillers", base_style, file_rate_hz=8_000),
 )
 

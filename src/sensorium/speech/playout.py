@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import dataclass
 
 from sensorium.clock import Clock
 
@@ -15,6 +16,8 @@ from sensorium.clock import Clock
 BEGIN_SOUND_S, BEGIN_WAIT_S = 0.1, 0.06
 # How long a reply waits at most, and how many replies tell how long that is.
 MAX_LEAD_S, NUM_REPLIES = 0.1, 24
+# After one that ran dry: a later first byte is better than holes, until so many were whole again.
+MAX_DRY_LEAD_S, NUM_DRY_REPLIES = 0.3, 6
 # A listener who ran dry waits for so much: one gap, not one for every frame.
 AGAIN_S = 0.2
 # Of what is ahead of the listener, so much may be collected into one chunk.
@@ -23,20 +26,33 @@ COLLECTED_SHARE, MAX_COLLECTED_S = 0.25, 0.2
 _MEASURED_S, _LEAST_S = 1.8, 0.5
 
 
+@dataclass
+class Need:
+    """How long a reply should have waited, as far as is known, and whether its listener ran dry."""
+
+    seconds: float = 0.0
+    ran_dry: bool = False
+
+    def bounded(self, age: int) -> float:
+        """`age`: how many replies there were since."""
+        most_s = MAX_DRY_LEAD_S if self.ran_dry and age < NUM_DRY_REPLIES else MAX_LEAD_S
+        return min(most_s, max(0.0, self.seconds))
+
+
 class Lead:
     """How long replies wait before they begin; one for all of a worker's turns."""
 
     def __init__(self) -> None:
-        self._needed_s: deque[float] = deque(maxlen=NUM_REPLIES)
+        self._needs: deque[Need] = deque(maxlen=NUM_REPLIES)
 
     @property
     def seconds(self) -> float:
         """What the neediest of the last replies would have needed."""
-        return max(self._needed_s, default=0.0)
+        return max((need.bounded(age) for age, need in enumerate(reversed(self._needs))), default=0.0)
 
-    def needed(self, seconds: float) -> None:
-        """A reply should have waited so long."""
-        self._needed_s.append(min(MAX_LEAD_S, max(0.0, seconds)))
+    def add(self, need: Need) -> None:
+        """Of one more reply; it may still change."""
+        self._needs.append(need)
 
 
 class Playout:
@@ -53,6 +69,7 @@ class Playout:
         self._made_s = 0.0
         self._waited_s = 0.0
         self._late_s = -math.inf
+        self._need: Need | None = None
 
     def may_leave(self, num_samples: int) -> bool:
         """Should the `num_samples` that are there leave now, or wait for more?"""
@@ -84,10 +101,16 @@ class Playout:
         if self._began_s is not None and made_s > self._made_s and self._sent_s < _MEASURED_S:
             self._late_s = max(self._late_s, now_s - self._began_s - self._made_s)
             if self._waited_s + self._late_s > self._lead.seconds:
-                self._lead.needed(self._waited_s + self._late_s)
+                self._tell()
         self._made_s = max(self._made_s, made_s)
 
     def over(self) -> None:
         """The reply was said to its end."""
         if self._sent_s >= _LEAST_S:
-            self._lead.needed(self._waited_s + self._late_s)
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._need is None:
+            self._need = Need()
+            self._lead.add(self._need)
+        self._need.seconds, self._need.ran_dry = self._waited_s + self._late_s, self._late_s > 0.0

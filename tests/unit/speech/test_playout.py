@@ -12,9 +12,12 @@ from sensorium.speech.playout import (
     AGAIN_S,
     BEGIN_SOUND_S,
     BEGIN_WAIT_S,
+    MAX_DRY_LEAD_S,
     MAX_LEAD_S,
+    NUM_DRY_REPLIES,
     NUM_REPLIES,
     Lead,
+    Need,
     Playout,
 )
 
@@ -94,7 +97,7 @@ def test_after_a_reply_that_was_late_the_next_keeps_back_as_much_and_is_whole() 
 
 def test_what_no_reply_needed_for_a_while_is_given_up() -> None:
     lead = Lead()
-    lead.needed(0.09)
+    lead.add(Need(0.09))
     for _ in range(NUM_REPLIES - 1):
         reply(lead, [0.015] * 30)
         assert lead.seconds == 0.09
@@ -114,7 +117,7 @@ def test_who_ran_dry_waits_once_and_not_for_every_frame() -> None:
 
 def test_short_replies_teach_nothing() -> None:
     lead = Lead()
-    lead.needed(0.09)
+    lead.add(Need(0.09))
     for _ in range(2 * NUM_REPLIES):
         reply(lead, [0.015] * 5)
     assert lead.seconds == 0.09
@@ -125,4 +128,20 @@ def test_the_lead_is_bounded_and_nothing_is_lost(made_s: list[float]) -> None:
     lead = Lead()
     for _ in range(2):
         reply(lead, made_s)
-        assert 0.0 <= lead.seconds <= MAX_LEAD_S
+        assert 0.0 <= lead.seconds <= MAX_DRY_LEAD_S
+
+
+def test_who_ran_dry_by_much_has_more_in_hand_until_replies_are_whole_again() -> None:
+    """given a mind that now and then stands still for a quarter of a second"""
+    stalling = [*[0.03] * 6, 0.4, *[0.03] * 30]
+    lead = Lead()
+    assert len(reply(lead, stalling).gaps_s) == 1
+    assert MAX_LEAD_S < lead.seconds <= MAX_DRY_LEAD_S
+
+    # when it does so again, then nobody hears it
+    assert reply(lead, stalling).gaps_s == []
+
+    # and when it does so no more, then replies are as early as before
+    for _ in range(NUM_DRY_REPLIES):
+        reply(lead, [0.015] * 30)
+    assert lead.seconds == MAX_LEAD_S

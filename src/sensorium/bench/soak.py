@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -23,8 +25,9 @@ from sensorium.front.listening import EAR_RATE_HZ, in_real_time
 from sensorium.front.publisher import Recording
 
 MAX_MINUTES = 24 * 60.0
-# A sample takes most of a kilobyte in the front: more of them would be a slope of their own.
-SAMPLE_EVERY_S = 15.0
+# What is resident holds whatever a batch has in hand just then; the least of a while is what stays. A
+# sample takes most of a kilobyte in the front: more of them would be a slope of their own.
+LOOK_EVERY_S, LOOKS_PER_SAMPLE = 1.0, 30
 _SILENCE_S = 1.5
 
 Progress = Callable[[int, int, str], None]
@@ -85,12 +88,20 @@ async def _ask(house: House, pcm: bytes) -> Asked:
 
 async def _sample(house: House, samples: list[Sample]) -> None:
     while True:
-        processes = {"front": psutil.Process(), **{n: psutil.Process(p) for n, p in house.pids().items()}}
-        rss_mb = {name: process.memory_info().rss / 1e6 for name, process in processes.items()}
-        open_files = {name: process.num_fds() for name, process in processes.items()}
-        total = {"total": sum(rss_mb.values())}
-        samples.append(Sample(house.clock.now_s(), {**rss_mb, **total}, open_files))
-        await asyncio.sleep(SAMPLE_EVERY_S)
+        await asyncio.sleep(LOOK_EVERY_S)
+        with suppress(psutil.NoSuchProcess):  # being replaced: the next sample is of its successor
+            samples.append(await _least(house))
+
+
+async def _least(house: House) -> Sample:
+    processes = {"front": psutil.Process(), **{n: psutil.Process(p) for n, p in house.pids().items()}}
+    rss_mb = dict.fromkeys(processes, math.inf)
+    for _ in range(LOOKS_PER_SAMPLE):
+        for name, process in processes.items():
+            rss_mb[name] = min(rss_mb[name], process.memory_info().rss / 1e6)
+        await asyncio.sleep(LOOK_EVERY_S)
+    open_files = {name: process.num_fds() for name, process in processes.items()}
+    return Sample(house.clock.now_s(), {**rss_mb, "total": sum(rss_mb.values())}, open_files)
 
 
 def rows(found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -103,6 +114,8 @@ def rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("voice to voice, median / p99 (ms)", f"{times.get('p50', 0):.0f} / {times.get('p99', 0):.0f}"),
         ("drift of the median (ms)", f"{found['latency_drift_ms']:+.1f}"),
     ]
+    if found["memory_met"] is None:
+        shown.append(("memory", "too short a run to tell"))
     for name, slope in found["memory_slope_mb_per_hour"].items():
         shown.append((f"memory of {name} (MB/hour)", f"{slope:+.1f}"))
     for name, grown in found["open_files_grown"].items():

@@ -10,10 +10,12 @@ from sensorium.metrics import rounded, summarize
 
 MEMORY_BAR_MB_PER_HOUR = 1.0
 WARM_UP_SHARE = 0.25
+# Of fewer samples a slope says nothing.
+LEAST_SAMPLES = 5
 
 
 class Sample(NamedTuple):
-    """At one moment: resident MB and open files by process."""
+    """Of a while: the least that was resident, in MB, and the files that were open, by process."""
 
     at_s: float
     rss_mb: Mapping[str, float]
@@ -64,7 +66,7 @@ def report(samples: Sequence[Sample], asked: Sequence[Asked], minutes: float) ->
         "errors": sorted({a.error for a in asked if a.error}),
         "memory_slope_mb_per_hour": slopes,
         "memory_bar_mb_per_hour": MEMORY_BAR_MB_PER_HOUR,
-        "memory_met": slopes.get("total", 0.0) < MEMORY_BAR_MB_PER_HOUR,
+        "memory_met": slopes["total"] < MEMORY_BAR_MB_PER_HOUR if len(later) >= LEAST_SAMPLES else None,
         "rss_mb": {"first": dict(later[0].rss_mb), "last": dict(later[-1].rss_mb)} if later else {},
         "open_files": dict(later[-1].open_files) if later else {},
         "open_files_grown": grown,

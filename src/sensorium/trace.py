@@ -45,11 +45,13 @@ class Trace:
         self._turns = [0] * size
         self._starts_s = array("d", bytes(8 * size))
         self._ends_s = array("d", bytes(8 * size))
+        # One object of each: names come out of records and are put together anew for every stage.
+        self._names: dict[str, str] = {}
         self._elsewhere: dict[tuple[str, str], tuple[str, str]] = {}
         self._num_added = 0
 
     def add(self, name: str, turn_id: int, start_s: float, end_s: float) -> None:
-        self._put(name, turn_id, start_s, end_s)
+        self._put(self._names.setdefault(name, name), turn_id, start_s, end_s)
 
     def extend(self, stages: Iterable[Stage]) -> None:
         """Takes over stages measured in another process of this machine."""

@@ -60,6 +60,14 @@ def test_what_was_added_after_a_mark_is_given_in_order_as_far_as_it_is_kept() ->
     assert [stage.turn_id for stage in newest] == [4, 5, 6] and trace.since(mark) == ([], mark)
 
 
+def test_a_name_is_kept_once_however_often_it_comes() -> None:
+    trace = Trace("front", ManualClock())
+    for turn in range(3):
+        trace.add("".join(["floor.", "named"]), turn, 0.0, 1.0)
+        trace.extend([Stage("llm", "".join(["dec", "ode"]), turn, 0.0, 1.0)])
+    assert len({id(stage.name) for stage in trace.stages()}) == 2
+
+
 def test_times_are_microseconds_since_the_first_stage() -> None:
     stages = [Stage("speech", "phrase", 1, 100.5, 100.75), Stage("llm", "prefill", 1, 100.0, 100.5)]
     first, second = _events(stages, "X")

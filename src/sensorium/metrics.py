@@ -30,7 +30,7 @@ class Counters:
 
 
 class Window:
-    """The last `size` measurements of one quantity, for medians and tails; in their order only until then."""
+    """The last `size` measurements of one quantity, in no order: for medians and tails."""
 
     def __init__(self, size: int = 512) -> None:
         self._size = size

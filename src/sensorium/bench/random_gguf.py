@@ -156,9 +156,9 @@ def write_bundle(folder: Path, *, seed: int = 0, codes_per_group: int = 0, **den
     nano = catalogue.SHIPPED / "nano"
     toml = (nano / "bundle.toml").read_text(encoding="utf-8")
     toml = re.sub(r'^sha256 = ".*"$', 'sha256 = ""', toml, flags=re.MULTILINE)
-    # A random mind reads words only, and nano's voices do not fit it.
+    # A random mind reads words only, nano's voices do not fit it, and it was trained by nobody.
     toml = re.sub("^(audio_in|audio_out|image_in) = true$", r"\1 = false", toml, flags=re.MULTILINE)
-    toml = without_tables(toml, "voices", "speech")
+    toml = without_tables(toml, "voices", "speech", "training")
     if codes_per_group:
         phonemes = speech.phonemes if (speech := catalogue.find("nano").speech) else ()
         toml = toml.replace("audio_out = false", "audio_out = true") + speech_table(codes_per_group, phonemes)

@@ -54,7 +54,12 @@ def test_a_process_that_is_gone_or_not_counted_spent_nothing(tasks: Path) -> Non
 def test_the_kernel_is_read_as_it_writes() -> None:
     cores = CoreTime(os.getpid())
     cores.since_last()
-    sum(range(200_000))
-    spent = cores.since_last()
-    assert 0.0 <= spent.queued_s < 60.0
-    assert 0.0 < spent.ran_s < 60.0
+    ran_s = 0.0
+    for _ in range(500):  # of a thread that runs the kernel writes with its next tick
+        sum(range(200_000))
+        spent = cores.since_last()
+        assert 0.0 <= spent.queued_s < 60.0
+        ran_s += spent.ran_s
+        if ran_s > 0.0:
+            break
+    assert 0.0 < ran_s < 60.0

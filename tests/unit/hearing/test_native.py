@@ -63,7 +63,7 @@ def test_noise_is_trusted_less_than_speech(open_engine):
     ear.feed(SPEECH)
     clear = ear.finish().confidence
     ear.reset()
-    noise = np.random.default_rng(0).normal(0, 2 * np.sqrt(np.mean(SPEECH**2)), len(SPEECH))
+    noise = np.random.default_rng(0).normal(0, 5 * np.sqrt(np.mean(SPEECH**2)), len(SPEECH))
     ear.feed((SPEECH + noise).astype(np.float32))
     assert ear.finish().confidence < 0.5 < clear
 

@@ -162,18 +162,20 @@ Embedded = tuple[Backend, NDArray[np.float32]]
 def test_the_embedding_rows_of_tokens_are_worth_the_tokens(backend_and_embeddings: Embedded) -> None:
     """In the middle of tokens, and forked and gone on with as they are."""
     backend, table = backend_and_embeddings
+    # Of logits up to 10: on some processors (AVX-512) the hybrid model's are 0.003 apart, others' 0.00001.
+    most = 0.01
     head, middle, tail = tokens_of(backend, 20), tokens_of(backend, 30, 40), tokens_of(backend, 10, 90)
     for sequence in (0, 1):
         backend.decode([Span(sequence, 0, head, False)], ())
     backend.decode([Span(0, 20, middle, True)], ())
     wanted = backend.logits(0)
     backend.decode([Span(1, 20, (), True, table[middle])], ())
-    assert np.abs(backend.logits(1) - wanted).max() < 1e-4
+    assert np.abs(backend.logits(1) - wanted).max() < most
     backend.fork(1, 2)
     for sequence in (0, 2):
         backend.decode([Span(sequence, 50, tail, True)], ())
         wanted = backend.logits(0) if sequence == 0 else wanted
-    assert np.abs(backend.logits(2) - wanted).max() < 1e-4
+    assert np.abs(backend.logits(2) - wanted).max() < most
 
 
 def test_rows_of_several_sequences_share_a_batch(backend_and_embeddings: Embedded) -> None:

@@ -17,8 +17,9 @@ from sensorium.metrics import Window
 # Young ones after so many new objects, middle ones after so many of those, all after so many of these: that
 # only for a process that is never idle, which would else keep its old garbage for ever.
 _THRESHOLDS = (2_000, 10, 500)
-# Not worth a full collection before so many middle ones.
-_DUE_AFTER = 3
+# Not worth a full collection before so many young ones. It also gives back the tuples that Python keeps for
+# later, 2,000 of each length: without it they look like a leak for hours.
+_DUE_AFTER = 5
 
 
 class Pauses:
@@ -64,7 +65,8 @@ def put_off() -> Iterator[None]:
 
 def collect_if_due() -> bool:
     """Call it when nobody waits. False when too little was made since the last time to be worth it."""
-    due = gc.get_count()[2] >= _DUE_AFTER
+    _, num_young, num_middle = gc.get_count()
+    due = num_middle > 0 or num_young >= _DUE_AFTER
     if due:
         gc.collect()
     return due

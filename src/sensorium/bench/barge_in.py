@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sensorium.bench import furnished
+from sensorium.bench.beside import beside
 from sensorium.bench.microphone import Microphone, Samples, Spoken, cough, door, over_replies
 from sensorium.bench.provenance import commit, machine
+from sensorium.errors import BadInput
 from sensorium.front.house import House
 from sensorium.front.player import Player
 from sensorium.front.report import TurnReport
@@ -53,6 +55,8 @@ def run(num_trials: int, num_personas: int, progress: Progress) -> dict[str, Any
     """Raises BadInput, and what the house raises."""
     from sensorium.cli.running import run_async
 
+    if num_trials < 1:
+        raise BadInput(f"--trials is at least 1, not {num_trials}")
     return run_async(_run(num_trials, num_personas, progress))
 
 
@@ -68,17 +72,16 @@ async def _run(num_trials: int, num_personas: int, progress: Progress) -> dict[s
 
     async with furnished.house(num_personas) as house:
         player, microphone = Player(house.clock), Microphone(house.clock)
-        talking = asyncio.create_task(house.converse(microphone.sound(), 16_000, player, told=told))
-        await asyncio.sleep(0.5)
-        for number, kind in enumerate(kinds(num_trials, draw)):
-            progress(number, num_trials, f"{kind.name}: {kind.what}")
-            heard.clear()
-            answered.clear()
-            trial = await _trial(house, player, microphone, kind, draw.uniform(_EARLIEST_S, _LATEST_S))
-            await _quiet(house, answered if trial.interrupted else None)
-            trials.append(trial._replace(heard=" / ".join(heard)))
-        microphone.close()
-        await talking
+        async with beside(house.converse(microphone.sound(), 16_000, player, told=told)):
+            await asyncio.sleep(0.5)
+            for number, kind in enumerate(kinds(num_trials, draw)):
+                progress(number, num_trials, f"{kind.name}: {kind.what}")
+                heard.clear()
+                answered.clear()
+                trial = await _trial(house, player, microphone, kind, draw.uniform(_EARLIEST_S, _LATEST_S))
+                await _quiet(house, answered if trial.interrupted else None)
+                trials.append(trial._replace(heard=" / ".join(heard)))
+            microphone.close()
         counters = house.counters.snapshot()
     settings = {"trials": num_trials, "personas": num_personas, "bundle": "nano"}
     found = summary(trials) | {"underruns": player.underruns, "counters": counters}

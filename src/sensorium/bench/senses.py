@@ -18,6 +18,7 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from sensorium.bench import furnished
+from sensorium.bench.beside import beside
 from sensorium.bench.microphone import Microphone
 from sensorium.bench.parts import picture
 from sensorium.bench.provenance import commit, machine
@@ -59,27 +60,26 @@ async def _run(
         player, microphone = Player(house.clock), Microphone(house.clock)
         reports: asyncio.Queue[TurnReport] = asyncio.Queue()
         until_s = house.clock.now_s() + seconds
-        senses = [
-            asyncio.create_task(house.converse(microphone.sound(), 16_000, player, told=reports.put_nowait)),
-            asyncio.create_task(house.watch(_frames(house, until_s))),
-            asyncio.create_task(_touch(house, until_s)),
-        ]
         num_asked, num_answered = 0, 0
-        for asked in itertools.cycle(questions(9, num_personas)):
-            left_s = until_s - house.clock.now_s()
-            if left_s <= 0:
-                break
-            progress(round(seconds - left_s), round(seconds), asked.words)
-            await microphone.say(asked.samples)
-            num_asked += 1
-            try:
-                async with asyncio.timeout(_ANSWER_S):
-                    num_answered += bool((await heard_report(reports)).said)
-            except TimeoutError:
-                continue
-            await asyncio.sleep(0.3)
-        microphone.close()
-        await asyncio.gather(*senses)
+        async with beside(
+            house.converse(microphone.sound(), 16_000, player, told=reports.put_nowait),
+            house.watch(_frames(house, until_s)),
+            _touch(house, until_s),
+        ):
+            for asked in itertools.cycle(questions(9, num_personas)):
+                left_s = until_s - house.clock.now_s()
+                if left_s <= 0:
+                    break
+                progress(round(seconds - left_s), round(seconds), asked.words)
+                await microphone.say(asked.samples)
+                num_asked += 1
+                try:
+                    async with asyncio.timeout(_ANSWER_S):
+                        num_answered += bool((await heard_report(reports)).said)
+                except TimeoutError:
+                    continue
+                await asyncio.sleep(0.3)
+            microphone.close()
         stats = await house.stats()
         changes = _changes(house, started_s)
     skipped = {key: n for key, n in stats["counters"].items() if key.startswith("skipped_frames_total")}

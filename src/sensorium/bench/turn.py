@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from sensorium.bench import furnished
+from sensorium.bench.beside import beside
 from sensorium.bench.microphone import Microphone, Spoken
 from sensorium.bench.provenance import commit, machine
 from sensorium.bench.room import heard_report, questions
@@ -39,6 +40,8 @@ def run(num_turns: int, num_personas: int, progress: Progress) -> dict[str, Any]
     """Raises BadInput, and what the house raises."""
     from sensorium.cli.running import run_async
 
+    if num_turns < 1:
+        raise BadInput(f"--turns is at least 1, not {num_turns}")
     if num_personas < FEWEST:
         raise BadInput("the recorded questions are for the room of six", remedy=f"--personas {FEWEST} to 14")
     return run_async(_run(num_turns, num_personas, progress))
@@ -67,29 +70,26 @@ async def _turns(
     async with furnished.house(num_personas, read_along=read_along) as house:
         player, microphone = Player(house.clock), Microphone(house.clock)
         reports: asyncio.Queue[TurnReport] = asyncio.Queue()
-        talking = asyncio.create_task(
-            house.converse(microphone.sound(), 16_000, player, told=reports.put_nowait)
-        )
-        await asyncio.sleep(0.5)
-        for number, asked in enumerate(questions(num_turns, num_personas)):
-            progress(number, num_turns, f"{name}: {asked.words}")
-            spoken = await microphone.say(asked.samples)
-            try:
-                async with asyncio.timeout(_ANSWER_S):
-                    report = await heard_report(reports)
-            except TimeoutError:
-                missed += 1
-                continue
-            if (
-                first_s := player.first_sound_s.get(report.turn_id)
-            ) is None or report.persona != asked.persona:
-                missed += 1
-            else:
-                turns.append(Turn(report, spoken, first_s))
-            await house.settled()
-            await asyncio.sleep(0.3)
-        microphone.close()
-        await talking
+        async with beside(house.converse(microphone.sound(), 16_000, player, told=reports.put_nowait)):
+            await asyncio.sleep(0.5)
+            for number, asked in enumerate(questions(num_turns, num_personas)):
+                progress(number, num_turns, f"{name}: {asked.words}")
+                spoken = await microphone.say(asked.samples)
+                try:
+                    async with asyncio.timeout(_ANSWER_S):
+                        report = await heard_report(reports)
+                except TimeoutError:
+                    missed += 1
+                    continue
+                if (
+                    first_s := player.first_sound_s.get(report.turn_id)
+                ) is None or report.persona != asked.persona:
+                    missed += 1
+                else:
+                    turns.append(Turn(report, spoken, first_s))
+                await house.settled()
+                await asyncio.sleep(0.3)
+            microphone.close()
     return turns, missed, player.underruns
 
 

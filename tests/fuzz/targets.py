@@ -69,9 +69,15 @@ def _gguf(data: bytes) -> None:
 
 
 def _wire(data: bytes) -> None:
+    refused = None
+    read = 0
     for union in UNIONS.values():
-        with contextlib.suppress(BadInput):
-            framing.Decoder(union).feed(data)
+        try:
+            read += len(framing.Decoder(union).feed(data))
+        except BadInput as e:
+            refused = e
+    if refused is not None and not read:
+        raise refused
 
 
 def _recipe(data: bytes) -> None:

@@ -41,6 +41,17 @@ def test_memory_that_grows_is_told_by_process_and_warm_up_is_not_growth() -> Non
     assert leaking["memory_met"] is False
 
 
+def test_a_process_that_shrinks_does_not_hide_one_that_grows() -> None:
+    samples = [
+        Sample(60.0 * i, {"front": 80.0 + i, "llm": 160.0 - 2 * i, "total": 240.0 - i}, {}) for i in range(30)
+    ]
+    assert report(samples, [], 30.0)["memory_met"] is False
+
+
+def test_too_short_a_run_says_nothing_of_memory() -> None:
+    assert report([Sample(float(i), {"total": 1.0}, {}) for i in range(4)], [], 0.1)["memory_met"] is None
+
+
 def test_answers_that_come_later_and_files_that_stay_open() -> None:
     found = run(0.0, drift_ms=100.0, files_each=0.1)
     assert 40.0 < found["latency_drift_ms"] < 60.0  # last third over first third of the last 450 s

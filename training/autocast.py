@@ -17,7 +17,7 @@ def autocast(device: torch.device) -> torch.autocast:
 
 @cache
 def _bf16_is_faster() -> bool:
-    """On this processor, in about 50 ms; 1.2 times, as there is also the conversion."""
+    """On this processor; by a fifth, as there is also the conversion."""
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return False
     return _seconds(torch.bfloat16) * 1.2 < _seconds(torch.float32)

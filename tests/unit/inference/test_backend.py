@@ -162,7 +162,7 @@ Embedded = tuple[Backend, NDArray[np.float32]]
 def test_the_embedding_rows_of_tokens_are_worth_the_tokens(backend_and_embeddings: Embedded) -> None:
     """In the middle of tokens, and forked and gone on with as they are."""
     backend, table = backend_and_embeddings
-    # Of logits up to 10: on some processors (AVX-512) the hybrid model's are 0.003 apart, others' 0.00001.
+    # Of logits up to 10: on an Intel Xeon with AVX-512 the hybrid model's are 0.003 apart, others' 0.00001.
     most = 0.01
     head, middle, tail = tokens_of(backend, 20), tokens_of(backend, 30, 40), tokens_of(backend, 10, 90)
     for sequence in (0, 1):

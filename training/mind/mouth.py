@@ -26,7 +26,7 @@ BASE_STYLE = Style(voice=BASE)
 NUM_TAGS = 32
 _FIRST_TAG = SPECIALS.index("<|reserved_0|>")
 # So often the base voice, and so often one of the shipped personas' voices.
-_BASE_SHARE, _PERSONAS_SHARE = 0.4, 0.35
+_BASE_SHARE, _PERSONAS_SHARE = 0.25, 0.5
 # What is said: what personas answer, what people say, words in no order, and so often a word of no language.
 _REPLIES, _UTTERANCES, _ODD_SHARE = 0.4, 0.2, 0.1
 _MAX_WORDS = 16

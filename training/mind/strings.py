@@ -21,7 +21,7 @@ def draw_strings(rng: random.Random, *, easy: bool) -> Page:
     if easy:
         return repeated_strings(rng)
     draw = rng.random()
-    return repeated_strings(rng) if draw < 0.2 else spellings(rng) if draw < 0.6 else random_statements(rng)
+    return repeated_strings(rng) if draw < 0.2 else spellings(rng) if draw < 0.7 else random_statements(rng)
 
 
 def spellings(rng: random.Random) -> Page:

@@ -39,6 +39,21 @@ def test_a_bundle_is_loadable_and_knows_the_words_of_the_rules(tmp_path: Path) -
     backend.close()
 
 
+def test_what_nanos_bundle_says_about_itself_changes_no_weight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = random_gguf.write_bundle(tmp_path / "plain") / "mind.gguf"
+    nano = tmp_path / "shipped" / "nano"
+    nano.mkdir(parents=True)
+    text = (catalogue.SHIPPED / "nano" / "bundle.toml").read_text(encoding="utf-8")
+    (nano / "bundle.toml").write_text("# xylophones on a zeppelin\n" + text, encoding="utf-8")
+    personas = catalogue.SHIPPED.parent / "personas"
+    (tmp_path / "personas").symlink_to(personas)
+    monkeypatch.setattr(catalogue, "SHIPPED", tmp_path / "shipped")
+    commented = random_gguf.write_bundle(tmp_path / "commented") / "mind.gguf"
+    assert commented.read_bytes() == plain.read_bytes()
+
+
 def test_without_the_gguf_package_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gguf", None)
     with pytest.raises(MissingExtra):

@@ -44,6 +44,20 @@ def test_an_acknowledged_message_is_seen_by_another_process_at_once(store: Store
     other.close()
 
 
+def test_a_long_conversation_is_not_held_in_memory(store: Store) -> None:
+    said = "something long that nobody will read again " * 100
+    for future in [_say(store, said) for _ in range(300)]:
+        future.result()
+
+    def cached(db: Database) -> int:
+        return int(db.status(apsw.SQLITE_DBSTATUS_CACHE_USED)[0])
+
+    assert store.read(lambda db: len(db.execute("SELECT text FROM messages").fetchall())).result() == 300
+    assert len(said) * 300 > 1_200_000
+    assert store.read(cached).result() < 400_000
+    assert store.submit(cached).result() < 400_000
+
+
 def test_edits_survive_and_the_seed_does_not_come_back(store: Store) -> None:
     store.submit(rooms.leave, ROOM, "maya", at_s=1.0).result()
     store.submit(personas.remove, "maya").result()

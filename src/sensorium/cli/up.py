@@ -140,26 +140,18 @@ async def _serve(
         output.text(f"{house.room.room.name} is open, and {names} are there: {url}\nCtrl-C closes it.")
         if browser and _has_screen():
             await asyncio.to_thread(webbrowser.open, url)
-        await _until_over(stopped.wait(), serving, house.failure())
+        await _until_over(stopped.wait(), serving)
 
 
-async def _until_over(
-    stopped: Coroutine[Any, Any, Any],
-    serving: asyncio.Task[None],
-    failure: Coroutine[Any, Any, BaseException],
-) -> None:
-    """Returns when somebody wants it to stop. Raises WorkerFailed when the server or the house fails."""
-    stopping, failing = asyncio.create_task(stopped), asyncio.create_task(failure)
+async def _until_over(stopped: Coroutine[Any, Any, Any], serving: asyncio.Task[None]) -> None:
+    """Returns when somebody wants it to stop. Raises WorkerFailed when the server ends by itself."""
+    stopping = asyncio.create_task(stopped)
     try:
-        await asyncio.wait({serving, stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
-        if failing.done():
-            error = failing.result()
-            raise WorkerFailed(f"a task of the room failed: {error!r}", remedy=_SEE_LOG) from error
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not stopping.done():
             raise WorkerFailed("the server ended by itself", remedy=_SEE_LOG)
     finally:
         stopping.cancel()
-        failing.cancel()
 
 
 def link(door: Door) -> str:

@@ -11,28 +11,26 @@ from collections.abc import Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from sensorium.errors import SensoriumError, WorkerFailed
+
 _logger = logging.getLogger("sensorium")
 
 
 class Background:
-    """`async with`: whatever was started ends on the way out; a bug in one of them is raised there."""
+    """`async with`: whatever was started ends on the way out. An error in one of them ends all, and cancels
+    the task that entered; on its way out it is raised, as WorkerFailed where nobody foresaw it."""
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[Coroutine[Any, Any, None]] = asyncio.Queue()
         self._host: asyncio.Task[None] | None = None
+        self._opener: asyncio.Task[Any] | None = None
+        self._leaving = False
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         self._queue.put_nowait(work)
 
-    async def failure(self) -> BaseException:
-        """Waits until one of them fails, and returns its error. Then none of them runs any more."""
-        assert self._host is not None
-        await asyncio.wait({self._host})
-        error = self._host.exception()
-        assert isinstance(error, BaseExceptionGroup)  # it has no other end while we are inside
-        return first_of(error)
-
     async def __aenter__(self) -> Self:
+        self._opener = asyncio.current_task()
         self._host = asyncio.create_task(self._run())
         return self
 
@@ -40,6 +38,8 @@ class Background:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         assert self._host is not None
+        was_cancelled_by_us = self._host.done()
+        self._leaving = True
         self._host.cancel()
         try:
             await self._host
@@ -47,11 +47,16 @@ class Background:
             if not self._host.cancelled():
                 raise
         except BaseExceptionGroup as group:
-            if error is None:
-                raise first_of(group) from group
+            if error is None or (was_cancelled_by_us and self._is_ours(error)):
+                raise _for_people(first_of(group)) from group
         finally:
             while not self._queue.empty():
                 self._queue.get_nowait().close()
+
+    def _is_ours(self, error: BaseException) -> bool:
+        """Whether nobody but us wanted the opener to stop."""
+        assert self._opener is not None
+        return isinstance(error, asyncio.CancelledError) and self._opener.uncancel() == 0
 
     async def _run(self) -> None:
         try:
@@ -59,9 +64,16 @@ class Background:
                 while True:
                     tasks.create_task(await self._queue.get())
         except BaseExceptionGroup as group:
-            # It is raised on the way out, which may be far: until then the house stands without its tasks.
             _logger.error("a task of the house failed, and all ended with it", exc_info=first_of(group))
+            if self._opener is not None and not self._leaving:
+                self._opener.cancel()
             raise
+
+
+def _for_people(error: BaseException) -> BaseException:
+    if isinstance(error, SensoriumError) or not isinstance(error, Exception):
+        return error
+    return WorkerFailed(f"a task of the room failed: {error!r}", remedy="start it again; the log says more")
 
 
 async def all_of(work: Sequence[Coroutine[Any, Any, None]]) -> None:

@@ -230,10 +230,6 @@ class House:
         if self._open.tooling is not None:
             await self._open.tooling.idle()
 
-    async def failure(self) -> BaseException:
-        """Waits until a task of ours fails, and returns its error: from then on nothing works here."""
-        return await self._background.failure()
-
     def pids(self) -> dict[str, int]:
         """The worker processes that are alive, by worker."""
         return self._staff.pids()

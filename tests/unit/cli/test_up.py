@@ -59,24 +59,13 @@ async def _at_once(result: object) -> object:
 
 
 @pytest.mark.anyio
-async def test_a_room_whose_task_fails_does_not_stay_open() -> None:
-    serving = asyncio.create_task(asyncio.Event().wait())
-    try:
-        with pytest.raises(WorkerFailed, match=r"KeyError\('a bug'\).*") as failed:
-            await _until_over(asyncio.Event().wait(), serving, _at_once(KeyError("a bug")))  # type: ignore[arg-type]
-        assert "room.log" in failed.value.remedy
-    finally:
-        serving.cancel()
-
-
-@pytest.mark.anyio
 async def test_a_server_that_ends_by_itself_is_a_failure_and_a_stop_is_none() -> None:
     serving = asyncio.create_task(_at_once(None))
     with pytest.raises(WorkerFailed, match="by itself"):
-        await _until_over(asyncio.Event().wait(), serving, asyncio.Event().wait())  # type: ignore[arg-type]
+        await _until_over(asyncio.Event().wait(), serving)  # type: ignore[arg-type]
 
     serving = asyncio.create_task(asyncio.Event().wait())
     try:
-        await _until_over(_at_once(True), serving, asyncio.Event().wait())  # type: ignore[arg-type]
+        await _until_over(_at_once(True), serving)  # type: ignore[arg-type]
     finally:
         serving.cancel()

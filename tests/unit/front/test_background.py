@@ -7,6 +7,7 @@ import logging
 
 import pytest
 
+from sensorium.errors import BadInput, WorkerFailed
 from sensorium.front.background import Background
 
 pytestmark = pytest.mark.anyio
@@ -16,7 +17,7 @@ async def _fails() -> None:
     raise KeyError("a bug")
 
 
-async def test_a_task_that_fails_ends_the_others_is_logged_at_once_and_raised_on_the_way_out(
+async def test_a_task_that_fails_ends_the_others_and_whoever_opened_it_and_is_told_at_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     ended = asyncio.Event()
@@ -27,14 +28,64 @@ async def test_a_task_that_fails_ends_the_others_is_logged_at_once_and_raised_on
         finally:
             ended.set()
 
-    with caplog.at_level(logging.ERROR, "sensorium"), pytest.raises(KeyError, match="a bug"):
+    with caplog.at_level(logging.ERROR, "sensorium"), pytest.raises(WorkerFailed, match=r"KeyError.*a bug"):
         async with Background() as background:
             background.start(other())
             background.start(_fails())
-            async with asyncio.timeout(20):
-                assert isinstance(await background.failure(), KeyError)
-            assert ended.is_set()
-            assert "a task of the house failed" in caplog.text and "a bug" in caplog.text
+            await asyncio.Event().wait()
+    assert ended.is_set()
+    assert "a task of the house failed" in caplog.text and "a bug" in caplog.text
+    await asyncio.sleep(0)  # nothing is left of the cancellation
+
+
+async def test_what_a_task_foresaw_is_raised_as_it_is() -> None:
+    async def refuses() -> None:
+        raise BadInput("no such thing")
+
+    with pytest.raises(BadInput, match="no such thing"):
+        async with Background() as background:
+            background.start(refuses())
+            await asyncio.Event().wait()
+
+
+async def test_what_fails_on_the_way_out_is_raised_there() -> None:
+    async def fails_at_its_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise KeyError("a bug")
+
+    with pytest.raises(WorkerFailed, match="a bug"):
+        async with Background() as background:
+            background.start(fails_at_its_end())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+
+async def test_an_error_of_whoever_opened_it_counts_more() -> None:
+    with pytest.raises(LookupError, match="mine"):
+        async with Background() as background:
+            background.start(_fails())
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                raise LookupError("mine") from None
+
+
+async def test_whoever_is_cancelled_by_others_stays_cancelled() -> None:
+    async def opens() -> None:
+        async with Background() as background:
+            background.start(_fails())
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                task.cancel()
+                raise
+
+    task = asyncio.create_task(opens())
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert task.cancelled()
 
 
 async def test_what_was_started_ends_with_the_house() -> None:

@@ -92,21 +92,6 @@ async def test_a_model_that_is_gone_is_counted_and_the_settler_lives_on(counters
     assert [p.persona_id for p in fake.settled] == ["maya"]
 
 
-async def test_a_bug_in_the_background_is_raised_where_the_house_ends() -> None:
-    async def bug() -> None:
-        raise ZeroDivisionError
-
-    async def never() -> None:
-        await asyncio.Event().wait()
-
-    with pytest.raises(ZeroDivisionError):
-        async with Background() as background:
-            background.start(never())
-            background.start(bug())
-            for _ in range(5):
-                await asyncio.sleep(0)
-
-
 async def test_an_error_of_the_user_is_raised_as_it_is() -> None:
     async def never() -> None:
         await asyncio.Event().wait()

@@ -51,7 +51,7 @@ TOPICS: dict[Topic, tuple[float, float]] = {
     comings: (0.2, 2.4),
     beyond: (0.5, 1.4),
     spell: (0.5, 4.0),
-    interrupt: (0.3, 1.5),
+    interrupt: (0.6, 3.0),
 }
 # These need the moment, which is gone by the time they are history.
 _OF_THE_MOMENT = (ask_time, ask_presence, ask_sight)

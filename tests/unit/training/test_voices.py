@@ -25,7 +25,7 @@ from sensorium.tuning import kept  # noqa: E402
 from sensorium.tuning.learning import Settings  # noqa: E402
 from sensorium.voices import card  # noqa: E402
 
-QUICK = Settings(rank=2, alpha=4.0, tokens_per_step=300, rate=4e-3, num_epochs=6)
+QUICK = Settings(rank=2, alpha=4.0, tokens_per_step=300, rate=4e-3, num_epochs=12)
 
 
 @pytest.fixture(scope="module")

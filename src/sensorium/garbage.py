@@ -17,9 +17,6 @@ from sensorium.metrics import Window
 # Young ones after so many new objects, middle ones after so many of those, all after so many of these: that
 # only for a process that is never idle, which would else keep its old garbage for ever.
 _THRESHOLDS = (2_000, 10, 500)
-# Not worth a full collection before so many young ones (about six turns); it takes less than a millisecond.
-# It also gives back the tuples that Python keeps for later, 2,000 of each length: else they look like a leak.
-_DUE_AFTER = 1
 
 
 class Pauses:
@@ -64,9 +61,12 @@ def put_off() -> Iterator[None]:
 
 
 def collect_if_due() -> bool:
-    """Call it when nobody waits. False when too little was made since the last time to be worth it."""
-    _, num_young, num_middle = gc.get_count()
-    due = num_middle > 0 or num_young >= _DUE_AFTER
+    """Call it when nobody waits. False when not even young ones were collected since the last time.
+
+    It also gives back the tuples that Python keeps for later, up to 2,000 of each length: else they look like
+    a leak.
+    """
+    due = any(gc.get_count()[1:])
     if due:
         gc.collect()
     return due

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sensorium.bench import furnished
-from sensorium.bench.beside import beside
 from sensorium.bench.microphone import Microphone, Samples, Spoken, cough, door, over_replies
 from sensorium.bench.provenance import commit, machine
 from sensorium.errors import BadInput
+from sensorium.front.background import beside
 from sensorium.front.house import House
 from sensorium.front.player import Player
 from sensorium.front.report import TurnReport

@@ -18,7 +18,6 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from sensorium.bench import furnished
-from sensorium.bench.beside import beside
 from sensorium.bench.microphone import Microphone
 from sensorium.bench.parts import picture
 from sensorium.bench.provenance import commit, machine
@@ -26,6 +25,7 @@ from sensorium.bench.room import heard_report, questions
 from sensorium.clock import SystemClock
 from sensorium.dialogue.touch import Touched
 from sensorium.errors import BadInput
+from sensorium.front.background import beside
 from sensorium.front.house import House
 from sensorium.front.player import Player
 from sensorium.front.report import TurnReport

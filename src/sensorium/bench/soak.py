@@ -42,6 +42,7 @@ async def run(minutes: float, num_personas: int, bundle: str, progress: Progress
     """Asks one question after the other until the time is over. Raises what the house raises at its start."""
     samples: list[Sample] = []
     asked: list[Asked] = []
+    run_of = commit()  # before: somebody may commit while it runs
     async with furnished.house(num_personas, sees=False, bundle=bundle) as house:
         until_s = house.clock.now_s() + minutes * 60.0
         sampling = asyncio.create_task(_sample(house, samples))
@@ -60,7 +61,7 @@ async def run(minutes: float, num_personas: int, bundle: str, progress: Progress
         **report(samples, asked, minutes),
         "budgets_missed": missed,
         "counters": stats["counters"],
-        "commit": commit(),
+        "commit": run_of,
         "machine": machine(),
         "settings": {"bundle": bundle, "personas": num_personas},
     }

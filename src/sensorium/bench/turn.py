@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from sensorium.bench import furnished
-from sensorium.bench.beside import beside
 from sensorium.bench.microphone import Microphone, Spoken
 from sensorium.bench.provenance import commit, machine
 from sensorium.bench.room import heard_report, questions
 from sensorium.errors import BadInput
+from sensorium.front.background import beside
 from sensorium.front.player import Player
 from sensorium.front.report import TurnReport
 from sensorium.metrics import rounded, summarize

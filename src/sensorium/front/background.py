@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -38,7 +39,7 @@ class Background:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         assert self._host is not None
-        was_cancelled_by_us = self._host.done()
+        has_failed = self._host.done()  # and cancelled the opener, then
         self._leaving = True
         self._host.cancel()
         try:
@@ -47,16 +48,14 @@ class Background:
             if not self._host.cancelled():
                 raise
         except BaseExceptionGroup as group:
-            if error is None or (was_cancelled_by_us and self._is_ours(error)):
+            # Whoever else wanted the opener to stop counts more, and so does an error of its own.
+            others_too = has_failed and self._opener is not None and self._opener.uncancel() > 0
+            ours = has_failed and not others_too and isinstance(error, asyncio.CancelledError)
+            if error is None or ours:
                 raise _for_people(first_of(group)) from group
         finally:
             while not self._queue.empty():
                 self._queue.get_nowait().close()
-
-    def _is_ours(self, error: BaseException) -> bool:
-        """Whether nobody but us wanted the opener to stop."""
-        assert self._opener is not None
-        return isinstance(error, asyncio.CancelledError) and self._opener.uncancel() == 0
 
     async def _run(self) -> None:
         try:
@@ -76,14 +75,23 @@ def _for_people(error: BaseException) -> BaseException:
     return WorkerFailed(f"a task of the room failed: {error!r}", remedy="start it again; the log says more")
 
 
-async def all_of(work: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Runs everything at once; the first error cancels the rest and is raised as it is."""
+@asynccontextmanager
+async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs it beside the inside, and waits for all of it at the end. The first error, there or inside,
+    cancels the rest and is raised as it is; so does Ctrl-C: it is over before whoever is outside goes on."""
     try:
         async with asyncio.TaskGroup() as tasks:
             for coroutine in work:
                 tasks.create_task(coroutine)
+            yield
     except BaseExceptionGroup as group:
         raise first_of(group) from None
+
+
+async def all_of(work: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Runs everything at once; the first error cancels the rest and is raised as it is."""
+    async with beside(*work):
+        pass
 
 
 def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

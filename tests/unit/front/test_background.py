@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from sensorium.errors import BadInput, WorkerFailed
-from sensorium.front.background import Background
+from sensorium.front.background import Background, beside
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +35,8 @@ async def test_a_task_that_fails_ends_the_others_and_whoever_opened_it_and_is_to
             await asyncio.Event().wait()
     assert ended.is_set()
     assert "a task of the house failed" in caplog.text and "a bug" in caplog.text
-    await asyncio.sleep(0)  # nothing is left of the cancellation
+    task = asyncio.current_task()
+    assert task is not None and task.cancelling() == 0
 
 
 async def test_what_a_task_foresaw_is_raised_as_it_is() -> None:
@@ -70,6 +71,8 @@ async def test_an_error_of_whoever_opened_it_counts_more() -> None:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
                 raise LookupError("mine") from None
+    task = asyncio.current_task()
+    assert task is not None and task.cancelling() == 0
 
 
 async def test_whoever_is_cancelled_by_others_stays_cancelled() -> None:
@@ -102,3 +105,40 @@ async def test_what_was_started_ends_with_the_house() -> None:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     assert ended.is_set()
+
+
+async def test_work_beside_is_waited_for_at_the_end() -> None:
+    done: list[str] = []
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+        done.append("work")
+
+    async with beside(work()):
+        assert done == []
+    assert done == ["work"]
+
+
+async def test_work_beside_ends_before_what_interrupted_is_told() -> None:
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with pytest.raises(KeyError):
+        async with beside(work()):
+            await asyncio.sleep(0)
+            raise KeyError
+    assert ended.is_set()
+
+
+async def test_the_error_of_work_beside_ends_the_inside_at_once() -> None:
+    async def work() -> None:
+        raise ValueError("the ear is gone")
+
+    with pytest.raises(ValueError, match="the ear is gone"):
+        async with beside(work()):
+            await asyncio.Event().wait()

@@ -93,9 +93,10 @@ async def test_a_spoken_question_is_answered_aloud_and_interrupted(
         assert caller.loudness() > 2_000
         assert house.conversation.last_report.bridge_calls == {"stt": 0, "tts": 0}
         # and the sound goes on, as silence, no faster than time
+        # (the room is done with a reply a moment before the last of it was given)
         was = len(caller.sound)
-        await caller.until("session.output_audio.delta", lambda e: len(caller.sound) > was + RATE_HZ)
-        assert caller.loudness(len(caller.sound) - RATE_HZ) == 0.0
+        await caller.until("session.output_audio.delta", lambda e: len(caller.sound) > was + 2 * RATE_HZ)
+        assert caller.loudness(was + RATE_HZ) == 0.0
 
         # when somebody speaks over the next answer
         told = "tell me about your job and what you like"

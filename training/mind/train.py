@@ -55,8 +55,8 @@ PRESETS = {
         Diet(
             easy_until=0.0,
             speech_tokens_per_batch=3_072,
-            spoken_share=0.15,
-            heard_share=0.35,
+            spoken_share=0.25,
+            heard_share=0.45,
             pictures_share=0.4,
             mumbled_share=0.02,
         ),

@@ -20,15 +20,18 @@ from training.mind.play import SILENCE, draw_play
 from training.mind.scene import odd_word
 from training.mind.speech import SpokenWord, shipped_pronunciations, split_by_word
 from training.mind.vocabulary import SPECIALS
-from training.world import JUDGED_WORDS, SALAD_WORDS, Split, utterance
+from training.world import JUDGED_WORDS, SALAD_WORDS, Split, held_out, utterance
 
 BASE_STYLE = Style(voice=BASE)
 NUM_TAGS = 32
 _FIRST_TAG = SPECIALS.index("<|reserved_0|>")
 # So often the base voice, and so often one of the shipped personas' voices.
 _BASE_SHARE, _PERSONAS_SHARE = 0.25, 0.5
-# What is said: what personas answer, what people say, words in no order, and so often a word of no language.
-_REPLIES, _UTTERANCES, _ODD_SHARE = 0.4, 0.2, 0.1
+# What is said: what personas answer, what people say, words in no order. So often one word is another, of no
+# language or any that no exam holds out: or else sentences are spoken as they always went, not as written.
+_REPLIES, _UTTERANCES = 0.4, 0.2
+_ODD_SHARE, _OF_NO_LANGUAGE = 0.3, 0.4
+_ANYWHERE = tuple(word for word in SALAD_WORDS if word not in held_out())
 _MAX_WORDS = 16
 _JUDGED = frozenset(JUDGED_WORDS)
 
@@ -76,7 +79,8 @@ def draw_words(rng: random.Random, split: Split = "train", *, odd_share: float =
         else:
             words = [*salad(rng, SALAD_WORDS), "."]
     if rng.random() < odd_share:
-        words[rng.randrange(max(1, len(words) - 1))] = odd_word(rng)
+        odd = odd_word(rng) if rng.random() < _OF_NO_LANGUAGE else rng.choice(_ANYWHERE)
+        words[rng.randrange(max(1, len(words) - 1))] = odd
     return words
 
 

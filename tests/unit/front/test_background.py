@@ -13,6 +13,14 @@ from sensorium.front.background import Background, beside
 pytestmark = pytest.mark.anyio
 
 
+async def _works_until(ended: asyncio.Event) -> None:
+    """Sets it when it is cancelled."""
+    try:
+        await asyncio.Event().wait()
+    finally:
+        ended.set()
+
+
 async def _fails() -> None:
     raise KeyError("a bug")
 
@@ -94,14 +102,8 @@ async def test_whoever_is_cancelled_by_others_stays_cancelled() -> None:
 async def test_what_was_started_ends_with_the_house() -> None:
     ended = asyncio.Event()
 
-    async def works() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-
     async with Background() as background:
-        background.start(works())
+        background.start(_works_until(ended))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     assert ended.is_set()
@@ -122,14 +124,8 @@ async def test_work_beside_is_waited_for_at_the_end() -> None:
 async def test_work_beside_ends_before_what_interrupted_is_told() -> None:
     ended = asyncio.Event()
 
-    async def work() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-
     with pytest.raises(KeyError):
-        async with beside(work()):
+        async with beside(_works_until(ended)):
             await asyncio.sleep(0)
             raise KeyError
     assert ended.is_set()

@@ -95,9 +95,9 @@ def word_errors(said: list[str], heard: list[str]) -> int:
     return row[-1]
 
 
-def greedy(logits: NDArray[np.float32], words: tuple[str, ...]) -> list[str]:
-    """The best path of (T, 1 + words) CTC logits."""
-    best = logits.argmax(-1)
+def greedy(logits: NDArray[np.float32], words: tuple[str, ...], blank_penalty: float = 0.0) -> list[str]:
+    """The best path of (T, 1 + words) CTC logits, with the blank's lowered by so many nats."""
+    best = np.concatenate([logits[:, :1] - np.float32(blank_penalty), logits[:, 1:]], 1).argmax(-1)
     kept = best[(best != 0) & (best != np.concatenate([[0], best[:-1]]))]
     return [words[i - 1] for i in kept]
 

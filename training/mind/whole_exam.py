@@ -31,8 +31,9 @@ from training.world import VOCABULARY, Split
 
 BAR = 0.90
 _SPLITS: tuple[Split, ...] = ("fillers", "phrasings")
-# Whoever misses one of these has still heard the answer, unless it was copied from the prompt.
+# Whoever misses one of these has still heard the answer, unless saying words again was what was asked.
 _GLUE = frozenset("a an am and are at called do here in is it of old the to".split())
+_WORD_FOR_WORD = frozenset({"repeat", "said", "interrupted"})
 # One of these too many, or too few, turns an answer round.
 _TURNS = ("yes", "no", "not", "nothing", "minus")
 
@@ -56,8 +57,9 @@ def plain(reply: str) -> list[str]:
 
 
 def facts_of(newest: Newest) -> list[str]:
-    """The words of the reply that matter, in their order: all but glue, and all that it repeats."""
-    copied = {word for copy in newest.copies for word in copy.words.split()}
+    """The words of the reply that matter, in their order: all but glue, and all where it says words again."""
+    copies = newest.copies if newest.skill in _WORD_FOR_WORD else ()
+    copied = {word for copy in copies for word in copy.words.split()}
     return [word for word in plain(newest.reply) if word in copied or word not in _GLUE]
 
 

@@ -37,6 +37,10 @@ TURTLE = Newest(
 ECHO = Newest(
     "person", "sam", "say of the", "of the .", "repeat", copies=(Copy("of the", (Place("line", 0),)),)
 )
+CLOCK = Newest(
+    "person", "sam", "what time is it", "it is nine twenty in the morning .", "time",
+    copies=(Copy("nine twenty in the morning", (Place("line", 0),)),),
+)  # fmt: skip
 NO = Newest("person", "sam", "do you like tea", "no i do not like tea .", "own_yes_no")
 WIDTH = 64
 
@@ -59,9 +63,10 @@ def mind(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "mind.gguf", folder / "senses.npz"
 
 
-def test_what_matters_is_all_but_glue_and_all_that_was_copied() -> None:
+def test_what_matters_is_all_but_glue_and_all_that_is_said_word_for_word() -> None:
     assert facts_of(DOG) == ["your", "dog", "rex"]
     assert facts_of(ECHO) == ["of", "the"]
+    assert facts_of(CLOCK) == ["nine", "twenty", "morning"]
 
 
 @pytest.mark.parametrize(
@@ -73,6 +78,8 @@ def test_what_matters_is_all_but_glue_and_all_that_was_copied() -> None:
         (DOG, "rex is called your dog", False),
         (DOG, "your dog is not called rex", False),
         (ECHO, "of a", False),
+        (CLOCK, "it is nine twenty in morning", True),
+        (CLOCK, "it is twenty in the morning", False),
         (NO, "no i do not like tea", True),
         (NO, "know i not like tea", True),
         (NO, "i do like tea", False),

@@ -11,7 +11,7 @@ _PLAIN = ("home", "age", "likes")
 def tell(s: Scene, _me: Speaks, speaker: str, _m: Moment) -> Turn:
     """A statement, which is acknowledged by saying it back."""
     told = s.known.get(speaker)
-    attr = s.rng.choice(list(told)) if told and s.rng.random() < 0.35 else new_attr(s)
+    attr = s.rng.choice(list(told)) if told and s.rng.random() < 0.45 else new_attr(s)
     given, value = draw_value(s, attr)
     reply = f"ok {speaker} {to_person(attr, value)} ."
     copies = (Copy(speaker, (s.speaker_here,)), Copy(value, (s.here,)))
@@ -122,7 +122,7 @@ def _pick(s: Scene, name: str, m: Moment, without: tuple[str, ...] = ()) -> tupl
         return attr, recalled[attr], "memory"
     if known and draw < 0.8:
         changed = [a for a in known if (name, a) in s.changed]
-        attr = s.rng.choice(changed if changed and s.rng.random() < 0.5 else list(known))
+        attr = s.rng.choice(changed if changed and s.rng.random() < 0.65 else list(known))
         copy = Copy(known[attr], s.sources[name, attr], attr.of, name)
         return attr, copy, "recall_changed" if attr in changed else "recall_mine"
     for _ in range(20):

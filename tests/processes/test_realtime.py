@@ -177,24 +177,25 @@ async def test_a_function_is_called_and_its_result_is_answered(
 async def test_a_persona_that_another_one_calls_answers_its_own_client(
     service: tuple[House, AsyncOpenAI],
 ) -> None:
-    """Given two clients, when the persona of one greets the other's, then that one answers, unasked."""
+    """Given two clients, when the persona of one asks the other's, then that one answers, unasked."""
     house, client = service
     with_maya = client.realtime.connect(model="maya", extra_query={"name": "Joe"})
     with_ada = client.realtime.connect(model="ada", extra_query={"name": "Ann"})
     async with with_maya as joe, with_ada as ann:
         await until(joe, "session.created")
-        content: Any = [{"type": "input_text", "text": "say after me hello maya"}]
+        content: Any = [{"type": "input_text", "text": "say after me hello maya how are you"}]
         await ann.conversation.item.create(item={"type": "message", "role": "user", "content": content})
         await ann.response.create()
         asked = (await until(ann, "response.done"))[-1].response
         events = await until(joe, "response.done")
 
-        assert asked.output[0].content[0].transcript == "Hello Maya."
+        assert asked.output[0].content[0].transcript == "Hello Maya how are you."
         assert [e.type for e in events].count("response.created") == 1
         answer = events[-1].response
-        assert answer.status == "completed" and answer.output[0].content[0].transcript == "Hello Ada."
+        assert answer.status == "completed" and answer.output[0].content[0].transcript == "I am fine Ada."
         assert np.abs(sound_of(events).astype(int)).max() > 1_000
-        assert [entry.text for entry in house.room.entries][-2:] == ["Hello Maya.", "Hello Ada."]
+        said = [entry.text for entry in house.room.entries]
+        assert said[-2:] == ["Hello Maya how are you.", "I am fine Ada."]
 
 
 @pytest.mark.anyio

@@ -174,28 +174,40 @@ async def test_a_function_is_called_and_its_result_is_answered(
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("words", "spoken", "reply"),
+    [
+        ("hello maya how are you", "Hello Maya how are you.", "I am fine Ada."),
+        pytest.param(
+            "hello maya",
+            "Hello Maya.",
+            "Hello Ada.",
+            marks=pytest.mark.xfail(strict=True, reason="omni7 is silent to a persona: training/LOG.md"),
+        ),
+    ],
+)
 async def test_a_persona_that_another_one_calls_answers_its_own_client(
-    service: tuple[House, AsyncOpenAI],
+    service: tuple[House, AsyncOpenAI], words: str, spoken: str, reply: str
 ) -> None:
-    """Given two clients, when the persona of one asks the other's, then that one answers, unasked."""
+    """Given two clients, when the persona of one calls the other's, then that one answers, unasked."""
     house, client = service
     with_maya = client.realtime.connect(model="maya", extra_query={"name": "Joe"})
     with_ada = client.realtime.connect(model="ada", extra_query={"name": "Ann"})
     async with with_maya as joe, with_ada as ann:
         await until(joe, "session.created")
-        content: Any = [{"type": "input_text", "text": "say after me hello maya how are you"}]
+        content: Any = [{"type": "input_text", "text": f"say after me {words}"}]
         await ann.conversation.item.create(item={"type": "message", "role": "user", "content": content})
         await ann.response.create()
         asked = (await until(ann, "response.done"))[-1].response
         events = await until(joe, "response.done")
 
-        assert asked.output[0].content[0].transcript == "Hello Maya how are you."
+        assert asked.output[0].content[0].transcript == spoken
         assert [e.type for e in events].count("response.created") == 1
         answer = events[-1].response
-        assert answer.status == "completed" and answer.output[0].content[0].transcript == "I am fine Ada."
+        assert answer.status == "completed" and answer.output[0].content[0].transcript == reply
         assert np.abs(sound_of(events).astype(int)).max() > 1_000
         said = [entry.text for entry in house.room.entries]
-        assert said[-2:] == ["Hello Maya how are you.", "I am fine Ada."]
+        assert said[-2:] == [spoken, reply]
 
 
 @pytest.mark.anyio

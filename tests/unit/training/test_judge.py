@@ -8,6 +8,9 @@ import pytest
 pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from training.ear.evaluate import greedy
+from training.judge import Judge
+
+from sensorium.hearing.encoder import CHUNK_SAMPLES, Encoder
 
 _WORDS = ("owl", "oil")
 
@@ -32,3 +35,14 @@ def test_a_doubt_between_words_is_a_word_only_where_the_blank_has_a_penalty():
 
 def test_quiet_stays_quiet_with_a_penalty():
     assert greedy(_logits(*[(0.9, 0.05, 0.05)] * 5), _WORDS, blank_penalty=1.0) == []
+
+
+def test_the_judge_says_a_word_where_it_doubts(monkeypatch: pytest.MonkeyPatch):
+    # given: an ear that always knows that something was said, and not which of two words
+    who = Judge()
+    some = np.full((2, 1 + len(who._ear.words)), -9.0, np.float32)
+    some[:, :3] = np.log((0.45, 0.35, 0.2))
+    feed = Encoder.feed
+    monkeypatch.setattr(Encoder, "feed", lambda self, chunk: feed(self, chunk)._replace(words=some))
+    # when, then
+    assert who.words(np.zeros(CHUNK_SAMPLES, np.float32)) == [who._ear.words[0]]

@@ -19,7 +19,7 @@ SKILLS = (
     "comings", "beyond", "silence",
 )  # fmt: skip
 # Learnt last, and not in "all", so that it can be compared with earlier minds.
-LATER_SKILLS = ("spell", "backchannel", "interrupted")
+LATER_SKILLS = ("spell", "backchannel", "interrupted", "called")
 # Of these, pictures can be the subject.
 SEEN_SKILLS = ("sight", "colour")
 TARGETS: dict[Split, float] = {"train": 0.97, "fillers": 0.97, "phrasings": 0.85}

@@ -60,6 +60,8 @@ _IN_HISTORY = tuple(w for w, _ in TOPICS.values())
 _AS_NEWEST = tuple(w for _, w in TOPICS.values())
 # Where pictures come up they are asked about, or they would hardly ever be.
 _AS_NEWEST_SEEING = tuple(w * (5.0 if topic is ask_sight else 1.0) for topic, (_, w) in TOPICS.items())
+# So much of what is drawn without a skill is what another persona says to this one, first thing.
+_CALLED_SHARE = 0.06
 
 
 class Newest(NamedTuple):
@@ -115,6 +117,8 @@ def draw_play(
     scene = draw_scene(rng, split, odd)
     scene.pictures = pictures
     converse(scene, max_lines)
+    if scene.personas and (skill == "called" or (not skill and rng.random() < _CALLED_SHARE)):
+        return Play(scene, draw_moment(scene), _called(scene))
     for _ in range(60):
         moment = draw_moment(scene)
         for _ in range(8):
@@ -224,7 +228,7 @@ def _talk_to_self(scene: Scene, kind: str, speaker: str, topic: Topic | None = N
     turn = topic(scene, Speaks(scene.name, scene.facts), speaker, _moment_for(scene, of_moment))
     unnamed = kind == "person" and scene.last_voice in ("", scene.name)
     text = addressed(scene, turn, put(scene, turn), scene.name, 0.5 if unnamed else 1.0)
-    scene.add(Line(kind, speaker, text))
+    scene.add(Line(kind, speaker, _as_said(kind, text)))
     if turn.about and turn.skill == "tell":
         scene.learn(*turn.about)
     draw, broken_off = rng.random(), scene.broken_off
@@ -236,6 +240,11 @@ def _talk_to_self(scene: Scene, kind: str, speaker: str, topic: Topic | None = N
             scene.add(Line("person", speaker, _nod(scene)))
     elif draw < 0.95 and not of_moment:
         scene.break_off(turn, rng.randint(1, turn.reply.count(" ")))
+
+
+def _as_said(kind: str, text: str) -> str:
+    """A persona ends its sentences; a person's ends are not to be relied on."""
+    return f"{text} ." if kind == "persona" else text
 
 
 def _nod(scene: Scene) -> str:
@@ -260,14 +269,32 @@ def _draw_newest(scene: Scene, moment: Moment, skill: str) -> Newest:
     if (draw < 0.17 and not skill) or skill == "silence":
         return _to_another(scene, moment, other)
     kind, speaker = "person", rng.choice(scene.people)
-    if other is not None and draw > 0.96:
+    if other is not None and draw > 0.94:
         kind, speaker = "persona", other
     weights = _AS_NEWEST_SEEING if moment.picture else _AS_NEWEST
     topic = interrupt if scene.broken_off and rng.random() < 0.5 else _topic(rng, weights)
     turn = topic(scene, Speaks(scene.name, scene.facts), speaker, moment)
     text = addressed(scene, turn, put(scene, turn), scene.name, 1.0 if kind == "persona" else 0.62)
     about = turn.about if turn.skill == "tell" else None
-    return Newest(kind, speaker, text, turn.reply, turn.skill, about, turn.copies)
+    return Newest(kind, speaker, _as_said(kind, text), turn.reply, turn.skill, about, turn.copies)
+
+
+def _called(scene: Scene) -> Newest:
+    """Another persona greets this one or asks it something, mostly because a person has told it to."""
+    rng, other = scene.rng, scene.rng.choice(scene.personas)
+    told = rng.random() < 0.6
+    if told:
+        scene.add(Line("person", rng.choice(scene.people), ""))
+    topic = rng.choice((manners, manners, manners, own_fact, own_yes_no, own_name))
+    turn = topic(scene, Speaks(scene.name, scene.facts), other, Moment())
+    text = addressed(scene, turn, put(scene, turn), scene.name, 1.0)
+    if told:
+        # Its words are known only now.
+        asked, _ = world.fill(
+            rng.choice(world.templates("repeat", scene.split)), scene.filler, {"words": text}
+        )
+        scene.lines[-1] = scene.lines[-1]._replace(text=f"{other} {asked}" if rng.random() < 0.6 else asked)
+    return Newest("persona", other, _as_said("persona", text), turn.reply, "called", None, turn.copies)
 
 
 def _to_another(scene: Scene, moment: Moment, other: str | None) -> Newest:
@@ -285,4 +312,4 @@ def _to_another(scene: Scene, moment: Moment, other: str | None) -> Newest:
         turn = _topic(rng, _AS_NEWEST)(scene, Speaks(scene.name, scene.facts), speaker, moment)
     text = addressed(scene, turn, put(scene, turn), name, 1.0)
     about = turn.about if turn.skill == "tell" else None
-    return Newest(kind, speaker, text, SILENCE, "silence", about, (Copy(name, (scene.here,)),))
+    return Newest(kind, speaker, _as_said(kind, text), SILENCE, "silence", about, (Copy(name, (scene.here,)),))

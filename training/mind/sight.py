@@ -8,19 +8,19 @@ from training.mind.now import copied
 from training.mind.scene import UNKNOWN, Copy, Moment, Place, Scene, Sight, Speaks, Turn
 
 _SIDES = {"left": "left of", "right": "right of", "above": "above", "below": "below"}
-_OF_PICTURES_SHARE = 0.45
+_OF_PICTURES_SHARE = 0.4
 
 
 def ask_sight(s: Scene, _me: Speaks, _speaker: str, m: Moment) -> Turn:
     if m.picture and s.rng.random() < _OF_PICTURES_SHARE:
         return _how_many(s, m) if s.rng.random() < 0.3 else _beside(s, m)
     draw = s.rng.random()
-    if draw < 0.22:
+    if draw < 0.35:
         return _see(m)
     sight = s.rng.choice(m.sights) if m.sights and s.rng.random() < 0.75 else None
-    if draw < 0.55:
+    if draw < 0.62:
         return _colour_of(s, m, sight)
-    if draw < 0.75:
+    if draw < 0.78:
         return _do_you_see(s, m, sight)
     return _what_is(s, m, sight)
 

@@ -70,6 +70,26 @@ def test_the_examination_covers_every_skill_and_answers_in_words_of_the_world(sp
         assert len(reply.split()) <= 24
 
 
+def test_what_another_persona_asks_of_this_one_is_answered_told_by_somebody_or_not() -> None:
+    plays = [play for _, play in draw_exam(10, skills=("called",))]
+    for play in plays:
+        newest = play.newest
+        assert newest.kind == "persona" and newest.speaker in play.scene.personas
+        assert play.scene.name in newest.text.split() and newest.reply != SILENCE
+        found = render(play).shown["source"][opener_of(play)] != (0,)
+        assert found == bool(newest.copies)
+    told = [p for p in plays if p.scene.lines and p.newest.text.removesuffix(" .") in p.scene.lines[-1].text]
+    assert 0 < len(told) < len(plays)
+
+
+def test_personas_end_their_sentences_as_the_house_writes_them() -> None:
+    rng = random.Random(12)
+    for _ in range(200):
+        play = draw_play(rng, "train")
+        assert all(line.text.endswith(" .") for line in play.scene.lines if line.kind == "persona")
+        assert play.newest.kind == "person" or play.newest.text.endswith(" .")
+
+
 def test_held_out_words_fill_no_slot_where_words_stand_in_their_place() -> None:
     rng = random.Random(5)
     held = world.held_out()

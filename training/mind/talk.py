@@ -6,6 +6,7 @@ from training import world
 from training.mind.scene import UNCLEAR, UNKNOWN, Copy, Moment, Place, Scene, Speaks, Turn, odd_word
 
 MAX_QUOTED_WORDS = 14
+_MAX_REPEATED_WORDS = 9
 DONE, STOPPED = "that is all .", "ok ."
 
 
@@ -36,10 +37,24 @@ def manners(s: Scene, _me: Speaks, speaker: str, _m: Moment) -> Turn:
 
 
 def repeat(s: Scene, _me: Speaks, _speaker: str, _m: Moment) -> Turn:
-    words = s.filler.salad(1, 7)
-    if s.filler.odd and s.rng.random() < 0.5:
-        words = f"{words} {s.filler.word('name')}"
+    if s.rng.random() < 0.5:
+        words = _sentence(s)
+    else:
+        words = s.filler.salad(1, 7)
+        if s.filler.odd and s.rng.random() < 0.5:
+            words = f"{words} {s.filler.word('name')}"
     return Turn("repeat", {"words": words}, f"{words} .", "repeat", None, (Copy(words, (s.here,)),))
+
+
+def _sentence(s: Scene) -> str:
+    """What would be answered if it were not to be repeated, now and then put to another persona."""
+    while True:
+        intent = s.rng.choice(tuple(world.INTENTS))
+        said, _ = world.fill(s.rng.choice(world.templates(intent, s.split)), s.filler)
+        if s.personas and world.INTENTS[intent].addressed == "may" and s.rng.random() < 0.4:
+            said = world.address(said, s.rng.choice(s.personas), s.rng, split=s.split)
+        if said.count(" ") < _MAX_REPEATED_WORDS:
+            return said
 
 
 def spell(s: Scene, _me: Speaks, _speaker: str, _m: Moment) -> Turn:

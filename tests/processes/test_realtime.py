@@ -178,12 +178,9 @@ async def test_a_function_is_called_and_its_result_is_answered(
     ("words", "spoken", "reply"),
     [
         ("hello maya how are you", "Hello Maya how are you.", "I am fine Ada."),
-        pytest.param(
-            "hello maya",
-            "Hello Maya.",
-            "Hello Ada.",
-            marks=pytest.mark.xfail(strict=True, reason="omni7 is silent to a persona: training/LOG.md"),
-        ),
+        ("hello maya", "Hello Maya.", "Hello Ada."),
+        ("thanks maya", "Thanks Maya.", "You are welcome Ada."),
+        ("maya what is your name", "Maya what is your name.", "I am Maya."),
     ],
 )
 async def test_a_persona_that_another_one_calls_answers_its_own_client(

@@ -312,4 +312,5 @@ def _to_another(scene: Scene, moment: Moment, other: str | None) -> Newest:
         turn = _topic(rng, _AS_NEWEST)(scene, Speaks(scene.name, scene.facts), speaker, moment)
     text = addressed(scene, turn, put(scene, turn), name, 1.0)
     about = turn.about if turn.skill == "tell" else None
-    return Newest(kind, speaker, _as_said(kind, text), SILENCE, "silence", about, (Copy(name, (scene.here,)),))
+    copies = (Copy(name, (scene.here,)),)
+    return Newest(kind, speaker, _as_said(kind, text), SILENCE, "silence", about, copies)

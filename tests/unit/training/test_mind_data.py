@@ -82,6 +82,15 @@ def test_what_another_persona_asks_of_this_one_is_answered_told_by_somebody_or_n
     assert 0 < len(told) < len(plays)
 
 
+def test_sentences_are_to_be_said_again_as_well_as_words_in_no_order() -> None:
+    sentences = {
+        t for i in world.INTENTS.values() for t in i.train if t.count(" ") > 1 and not world.slots(t)
+    }
+    exam = draw_exam(60, splits=("train",), skills=("repeat",))
+    said = [play.newest.reply.removesuffix(" .") for _, play in exam]
+    assert 0 < sum(words in sentences for words in said) < len(said)
+
+
 def test_personas_end_their_sentences_as_the_house_writes_them() -> None:
     rng = random.Random(12)
     for _ in range(200):
